@@ -1,0 +1,82 @@
+/// The KooPhone API, as koobatch needs it.
+///
+/// Two implementations run through one conformance suite: the HTTP client and the fault-injecting fake.
+public protocol CommandService: Sendable {
+    /// Asks for a command to be run on up to a chunk of instances.
+    ///
+    /// Not idempotent: the same request sent twice runs the command twice. On cancellation it throws promptly, with
+    /// outcome `.unknown` unless nothing had been sent yet.
+    ///
+    /// - Throws: the failure, classified by whether the request may have been acted on.
+    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer
+
+    /// Asks for the results of a task. Harmless to repeat.
+    ///
+    /// - Throws: the failure, classified like that of a submission.
+    func query(taskID: String, requestID: RequestID) async throws(ServiceFailure) -> TaskReport
+}
+
+/// One request to run a command.
+public struct SubmitRequest: Hashable, Sendable {
+    /// Sent as `x-request-id`.
+    public let requestID: RequestID
+    /// The shell command, 1 to 1,024 bytes.
+    public let command: String
+    /// Distinct instance ids, at least one.
+    public let instanceIDs: [String]
+
+    /// Creates a request.
+    public init(requestID: RequestID, command: String, instanceIDs: [String]) {
+        self.requestID = requestID
+        self.command = command
+        self.instanceIDs = instanceIDs
+    }
+}
+
+/// The API's acceptance of a request.
+public struct SubmitAnswer: Hashable, Sendable {
+    /// The task, 1 to 32 characters.
+    public let taskID: String
+    /// The `job_id` of each instance that the answer names; every instance was asked for, none twice.
+    public let jobIDs: [String: String]
+    /// Instances that were asked for and that the answer leaves out: whether the command runs on them is unknown.
+    public let missing: [String]
+
+    /// Creates an answer; the caller has validated it.
+    public init(taskID: String, jobIDs: [String: String], missing: [String] = []) {
+        self.taskID = taskID
+        self.jobIDs = jobIDs
+        self.missing = missing
+    }
+}
+
+/// What the API says of a task.
+public struct TaskReport: Hashable, Sendable {
+    /// The jobs that have ended, by `job_id`; a job that is not in it is still running or not reported.
+    public let results: [String: InstanceResult]
+
+    /// Creates a report.
+    public init(results: [String: InstanceResult]) {
+        self.results = results
+    }
+}
+
+/// The end of one instance job.
+public struct InstanceResult: Hashable, Sendable {
+    /// Whether the command ended well.
+    public let succeeded: Bool
+    /// The API's code for a failure, such as `CPS0005`.
+    public let errorCode: String?
+    /// The API's sentence for a failure.
+    public let errorMessage: String?
+    /// What the command printed; the API returns at most 1,024 bytes.
+    public let output: String?
+
+    /// Creates a result.
+    public init(succeeded: Bool, errorCode: String? = nil, errorMessage: String? = nil, output: String? = nil) {
+        self.succeeded = succeeded
+        self.errorCode = errorCode
+        self.errorMessage = errorMessage
+        self.output = output
+    }
+}

@@ -1,0 +1,44 @@
+/// What to do about an error code of the API; the raw values are those of `error_policies.action`.
+public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
+    /// Try the chunk again later.
+    case retry
+    /// Fail the chunk.
+    case fail
+    /// Halve the chunk until the guilty instances stand alone, which are rejected.
+    case split
+    /// Halve likewise; an instance that stands alone is tried again.
+    case isolate
+    /// Renew the credentials, then try again.
+    case authenticate
+    /// Nothing can succeed: hold everything and probe.
+    case stop
+
+    /// The action for a code that `error_policies` does not list, by the status of the answer.
+    ///
+    /// Without knowing the code, a refusal may be the fault of one instance, which must not fail the others: it splits.
+    public static func fallback(httpStatus: Int?) -> ErrorAction {
+        switch httpStatus {
+        case .some(401): .authenticate
+        case .some(403), .some(404): .stop
+        case .some(413): .fail
+        case .some(408), .some(429), .some(500...): .retry
+        case .some: .split
+        case .none: .retry
+        }
+    }
+}
+
+/// The error policies in force: code to action, as the table `error_policies` has them.
+public struct ErrorPolicies: Hashable, Sendable {
+    private let actions: [String: ErrorAction]
+
+    /// Creates policies from the rows of the table.
+    public init(_ actions: [String: ErrorAction]) {
+        self.actions = actions
+    }
+
+    /// The action for an answer with this code and status.
+    public func action(code: String, httpStatus: Int?) -> ErrorAction {
+        actions[code] ?? .fallback(httpStatus: httpStatus)
+    }
+}

@@ -1,0 +1,86 @@
+/// Whether requests may be sent at all: one state for all chunks and tasks, because they share one endpoint, one account
+/// and one set of credentials.
+///
+/// Throttling, refused credentials and refusals that concern everything close the line. It opens for one probe when the
+/// pause is over; the probe's outcome opens it wholly or closes it for longer.
+public struct LineState: Hashable, Sendable {
+    /// Why the line is closed; ordered by what a person should hear of first.
+    public enum Reason: String, Hashable, Sendable {
+        /// The API asked for a pause.
+        case throttled
+        /// The API does not accept the credentials.
+        case credentials
+        /// The API refuses everything.
+        case refusal
+    }
+
+    /// How the line stands.
+    public enum Phase: Hashable, Sendable {
+        /// Requests go freely.
+        case open
+        /// No request goes before the time.
+        case closed(until: Timestamp, reason: Reason)
+        /// One request is out to see whether the line can open.
+        case probing(reason: Reason)
+    }
+
+    /// How the line stands.
+    public private(set) var phase: Phase = .open
+    /// Closings in a row without an acceptance between them.
+    public private(set) var closings = 0
+    private let backoff: Backoff
+
+    /// Creates an open line; pauses grow from `base` to `maximum`.
+    public init(base: Duration, maximum: Duration) {
+        self.backoff = Backoff(base: base, maximum: maximum)
+    }
+
+    /// How many of the requests that are wanted may start now.
+    public func allowance(of wanted: Int, at now: Timestamp) -> Int {
+        switch phase {
+        case .open: wanted
+        case .closed(let until, _): now >= until ? min(wanted, 1) : 0
+        case .probing: 0
+        }
+    }
+
+    /// When the line may open next, if it is closed.
+    public var closedUntil: Timestamp? {
+        if case .closed(let until, _) = phase { until } else { nil }
+    }
+
+    /// Notes that requests start: on a closed line, the one that probes.
+    public mutating func started(_ count: Int) {
+        if count > 0, case .closed(_, let reason) = phase { phase = .probing(reason: reason) }
+    }
+
+    /// Notes an answer that shows the line to be fine: an acceptance, or a refusal of something in particular.
+    public mutating func passed() {
+        phase = .open
+        closings = 0
+    }
+
+    /// Notes a probe that told nothing, such as one that was never sent: the next one may go at once.
+    public mutating func probeWasLost(at now: Timestamp) {
+        if case .probing(let reason) = phase { phase = .closed(until: now, reason: reason) }
+    }
+
+    /// Closes the line.
+    ///
+    /// Answers to requests that were sent before it closed do not close it for longer.
+    ///
+    /// - Parameters:
+    ///   - reason: why.
+    ///   - asked: how long the API asked to wait, if it did.
+    ///   - now: the time of the answer.
+    public mutating func close(_ reason: Reason, asked: Duration?, at now: Timestamp) {
+        if case .closed(let until, let old) = phase {
+            let wanted = asked.map { now + min($0, backoff.maximum) } ?? until
+            phase = .closed(until: max(until, wanted), reason: old)
+            return
+        }
+        closings += 1
+        let pause = max(backoff.bound(afterFailures: closings), min(asked ?? .zero, backoff.maximum))
+        phase = .closed(until: now + pause, reason: reason)
+    }
+}

@@ -1,0 +1,94 @@
+public import KoobatchCore
+import Synchronization
+
+/// What a stage waits on: values that are handed to it, a bell that says "look again", and the wish that it ends.
+///
+/// One consumer takes everything that has come so far at once, which is what makes group commits possible. Values are
+/// never dropped; rings coalesce. It holds at most as many values as its stage has requests in flight.
+public final class Inbox<Element: Sendable>: Sendable {
+    /// What was taken.
+    public struct Mail: Sendable {
+        /// The values, in the order in which they came.
+        public let elements: [Element]
+        /// Whether the stage is to end once nothing is in flight.
+        public let isStopping: Bool
+    }
+
+    private struct State {
+        var elements: [Element] = []
+        var isRung = false
+        var isStopping = false
+        var waiter: CheckedContinuation<Void, Never>?
+
+        var isEmpty: Bool { elements.isEmpty && !isRung }
+    }
+
+    private let state = Mutex(State())
+
+    /// Creates an empty inbox.
+    public init() {}
+
+    /// Hands a value over.
+    public func put(_ element: Element) {
+        change { $0.elements.append(element) }
+    }
+
+    /// Asks the stage to look again.
+    public func ring() {
+        change { $0.isRung = true }
+    }
+
+    /// Asks the stage to end once nothing is in flight.
+    public func stop() {
+        change {
+            $0.isStopping = true
+            $0.isRung = true
+        }
+    }
+
+    private func change(_ body: (inout State) -> Void) {
+        let waiter = state.withLock { state in
+            body(&state)
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
+    /// Takes what has come, waiting until something has or until the time.
+    ///
+    /// Not ended by cancellation: a stage hears of that through `stop()`, because it must take the answers to what it
+    /// has in flight.
+    public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Mail {
+        if let deadline, state.withLock({ $0.isEmpty }) {
+            await withTaskGroup { group in
+                group.addTask { await self.wait() }
+                group.addTask {
+                    // A time that has come counts as a ring, so that the other task ends whichever was first.
+                    if await time.sleep(until: deadline) { self.ring() }
+                }
+                await group.next()
+                group.cancelAll()
+            }
+        } else {
+            await wait()
+        }
+        return state.withLock { state in
+            defer {
+                state.elements = []
+                state.isRung = false
+            }
+            return Mail(elements: state.elements, isStopping: state.isStopping)
+        }
+    }
+
+    private func wait() async {
+        await withCheckedContinuation { continuation in
+            let isReady = state.withLock { state in
+                if state.isEmpty { state.waiter = continuation }
+                return !state.isEmpty
+            }
+            if isReady { continuation.resume() }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+public import KoobatchStore
+import ServiceLifecycle
+
+/// The inboxes of the stages: how a stage hears that there may be work. State is in the database only.
+public struct Inboxes: Sendable {
+    /// Of the planner.
+    public let planner = Inbox<Never>()
+    /// Of the submitter: answers to what it sent.
+    public let submitter = Inbox<SubmissionAnswer>()
+    /// Of the poller: answers to what it asked.
+    public let poller = Inbox<PollAnswer>()
+    /// Of the housekeeper.
+    public let housekeeper = Inbox<Never>()
+
+    /// Creates empty inboxes.
+    public init() {}
+
+    /// Tells every stage that something may have changed.
+    public func ringAll() {
+        planner.ring()
+        submitter.ring()
+        poller.ring()
+        housekeeper.ring()
+    }
+}
+
+extension Inbox {
+    /// Runs a stage, telling it to stop on graceful shutdown and on cancellation.
+    func stoppingWithTask(_ body: () async -> Void) async {
+        await withTaskCancellationHandler {
+            await withGracefulShutdownHandler {
+                await body()
+            } onGracefulShutdown: {
+                self.stop()
+            }
+        } onCancel: {
+            self.stop()
+        }
+    }
+}

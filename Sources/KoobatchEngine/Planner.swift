@@ -1,0 +1,93 @@
+import KoobatchCore
+public import KoobatchStore
+public import Logging
+public import ServiceLifecycle
+
+/// Cuts due jobs into chunks, in slices that hold the write lock for milliseconds.
+public struct Planner: Service {
+    /// Chunks written in one transaction.
+    private static let chunksPerSlice = 256
+
+    private let chunkSize: Int
+    private let store: Store
+    private let inboxes: Inboxes
+    private let time: EngineTime
+    private let logger: Logger
+
+    /// Creates a planner; it does nothing before `run()`.
+    public init(chunkSize: Int, store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
+        self.chunkSize = chunkSize
+        self.store = store
+        self.inboxes = inboxes
+        self.time = time
+        self.logger = logger
+    }
+
+    /// Works until graceful shutdown or cancellation.
+    public func run() async {
+        await inboxes.planner.stoppingWithTask {
+            var wakeAt: Timestamp? = time.now
+            var trouble = Trouble(logger: logger)
+            while await !inboxes.planner.take(until: wakeAt, time: time).isStopping {
+                do {
+                    try await plan()
+                    trouble.passed()
+                    wakeAt = try await store.nextPlanning(after: time.now)
+                } catch {
+                    wakeAt = time.now + trouble.failed(error)
+                }
+            }
+        }
+    }
+
+    /// A large job's list is parsed once and kept while its slices are written.
+    private struct Parsed {
+        let job: CommandJobID
+        let instances: [String]
+    }
+
+    private func plan() async throws {
+        var parsed: Parsed?
+        while !Task.isCancelled {
+            let now = time.now
+            let replanned = try await store.replan(at: now, chunkSize: chunkSize, chunks: Self.chunksPerSlice)
+            let jobs = try await store.jobsToPlan(
+                at: now,
+                instances: Self.chunksPerSlice * chunkSize,
+                known: parsed?.job
+            )
+            if jobs.isEmpty, !replanned { return }
+            var slices: [PlannedSlice] = []
+            var room = Self.chunksPerSlice
+            for job in jobs where room > 0 {
+                guard let instances = try instances(of: job, parsed: &parsed) else { continue }
+                let wanted = instances[job.planned..<min(job.planLimit, instances.count)]
+                let chunks = Chunking.chunks(of: wanted.prefix(room * chunkSize), size: chunkSize)
+                slices.append(PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init)))
+                room -= chunks.count
+            }
+            let written = try await store.plan(slices, at: now)
+            logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written)"])
+            if written > 0 || replanned { inboxes.submitter.ring() }
+            if written == 0, !replanned { return }
+        }
+    }
+
+    private func instances(of job: PlannableJob, parsed: inout Parsed?) throws -> [String]? {
+        if let parsed, parsed.job == job.id { return parsed.instances }
+        do {
+            let instances = try job.parseInstanceIDs()
+            guard instances.count == job.total else { throw DamagedList() }
+            if instances.count > Self.chunksPerSlice * chunkSize { parsed = Parsed(job: job.id, instances: instances) }
+            return instances
+        } catch {
+            logger.error(
+                "The instance_ids of a job were damaged after the insert; cancel the job and insert it again",
+                metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.error: "\(error)"]
+            )
+            return nil
+        }
+    }
+
+    private struct DamagedList: Error {}
+}

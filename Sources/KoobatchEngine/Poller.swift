@@ -1,0 +1,135 @@
+public import KoobatchCore
+public import KoobatchStore
+public import Logging
+public import ServiceLifecycle
+
+/// Asks for the results of submitted chunks and records them.
+///
+/// Asking twice is harmless, so nothing is claimed in the database: a crash costs a repeated query.
+public struct Poller: Service {
+    /// How it works.
+    public struct Configuration: Sendable {
+        /// Queries in flight at once.
+        public let maxInFlight: Int
+        /// When to ask.
+        public let schedule: PollSchedule
+
+        /// Creates a configuration.
+        public init(maxInFlight: Int, schedule: PollSchedule) {
+            self.maxInFlight = maxInFlight
+            self.schedule = schedule
+        }
+    }
+
+    private let configuration: Configuration
+    private let store: Store
+    private let service: any CommandService
+    private let inboxes: Inboxes
+    private let line: Line
+    private let time: EngineTime
+    private let logger: Logger
+
+    /// Creates a poller; it does nothing before `run()`.
+    public init(
+        configuration: Configuration,
+        store: Store,
+        service: any CommandService,
+        inboxes: Inboxes,
+        line: Line,
+        time: EngineTime,
+        logger: Logger
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.service = service
+        self.inboxes = inboxes
+        self.line = line
+        self.time = time
+        self.logger = logger
+    }
+
+    /// Works until graceful shutdown or cancellation.
+    public func run() async {
+        await inboxes.poller.stoppingWithTask { await loop() }
+    }
+
+    private func loop() async {
+        var busy: Set<ChunkID> = []
+        var unrecorded: [PollAnswer] = []
+        var wakeAt: Timestamp? = time.now
+        var trouble = Trouble(logger: logger)
+        await withDiscardingTaskGroup { group in
+            while true {
+                let mail = await inboxes.poller.take(until: wakeAt, time: time)
+                let now = time.now
+                unrecorded += mail.elements
+                for answer in mail.elements { await noteOnLine(answer, at: now) }
+                do {
+                    if !unrecorded.isEmpty {
+                        try await record(unrecorded, at: now)
+                        busy.subtract(unrecorded.map(\.poll.chunk))
+                        unrecorded = []
+                        // Results can finish a canary or free a place under max_concurrency.
+                        inboxes.planner.ring()
+                        inboxes.submitter.ring()
+                    }
+                    if mail.isStopping, busy.isEmpty { return }
+                    let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
+                    let places = line.start(free, at: now)
+                    let (due, next) = try await store.duePolls(at: now, places: places, busy: busy)
+                    line.started(due.count)
+                    for poll in due {
+                        busy.insert(poll.chunk)
+                        group.addTask { await ask(poll) }
+                    }
+                    trouble.passed()
+                    wakeAt = [next, line.closedUntil].compactMap(\.self).filter { $0 > now }.min()
+                } catch {
+                    wakeAt = now + trouble.failed(error)
+                }
+            }
+        }
+    }
+
+    private func ask(_ poll: DuePoll) async {
+        var generator = SystemRandomNumberGenerator()
+        let result: Result<TaskReport, ServiceFailure>
+        do {
+            result = .success(
+                try await service.query(taskID: poll.taskID, requestID: .random(using: &generator))
+            )
+        } catch {
+            result = .failure(error)
+        }
+        inboxes.poller.put(PollAnswer(poll: poll, result: result, finishedAt: time.now))
+    }
+
+    private func record(_ answers: [PollAnswer], at now: Timestamp) async throws {
+        let ended = try await store.record(answers, schedule: configuration.schedule, at: now)
+        for (answer, ended) in zip(answers, ended) {
+            var metadata: Logger.Metadata = [
+                LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
+                LogKeys.taskID: "\(answer.poll.taskID)",
+            ]
+            if case .failure(let failure) = answer.result {
+                metadata[LogKeys.code] = "\(failure.errorCode)"
+                metadata[LogKeys.message] = "\(failure.message)"
+                logger.warning("Results could not be asked for", metadata: metadata)
+            } else if let ended, ended > 0 {
+                metadata[LogKeys.instances] = "\(ended)"
+                logger.info("Results recorded", metadata: metadata)
+            }
+        }
+    }
+
+    private func noteOnLine(_ answer: PollAnswer, at now: Timestamp) async {
+        let failure: ServiceFailure? =
+            if case .failure(let failure) = answer.result { failure } else { nil }
+        guard let line = line.note(failure, at: now) else { return }
+        do {
+            try await store.lineChanged(to: line, failure: failure, at: now)
+        } catch {
+            logger.warning("The state of the line is not recorded", metadata: [LogKeys.error: "\(error)"])
+        }
+    }
+}

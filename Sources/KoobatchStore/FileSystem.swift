@@ -1,0 +1,15 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The few facts about files that SQLite does not tell.
+enum FileSystem {
+    /// Whether something is at the path. Opens nothing: closing a descriptor of a database drops SQLite's locks.
+    static func exists(_ path: String) -> Bool {
+        access(path, F_OK) == 0
+    }
+}

@@ -1,0 +1,46 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The right to be the one daemon of a database.
+///
+/// A `flock` on a file beside the database, because any descriptor of the database itself that is closed drops SQLite's
+/// own locks in the whole process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+/// The kernel frees it when the process ends, however it ends.
+public struct OwnerLock: ~Copyable, Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock, or throws `StoreError.owned` at once with what the owner wrote of itself.
+    public init(database path: String, owner: String) throws {
+        let lockPath = path + ".lock"
+        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else {
+            throw StoreError.cannotLock(path: lockPath, reason: String(cString: strerror(errno)))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let reason = errno
+            let other = Self.contents(of: descriptor)
+            close(descriptor)
+            if reason == EWOULDBLOCK { throw StoreError.owned(path: path, owner: other) }
+            throw StoreError.cannotLock(path: lockPath, reason: String(cString: strerror(reason)))
+        }
+        ftruncate(descriptor, 0)
+        let text = Array(owner.utf8)
+        _ = pwrite(descriptor, text, text.count, 0)
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private static func contents(of descriptor: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = pread(descriptor, &buffer, buffer.count, 0)
+        return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+    }
+}

@@ -1,0 +1,22 @@
+public import GRDB
+public import KoobatchCore
+
+// How the vocabulary of Core is read from and written to columns.
+
+extension Timestamp: DatabaseValueConvertible {
+    public var databaseValue: DatabaseValue { description.databaseValue }
+
+    public static func fromDatabaseValue(_ value: DatabaseValue) -> Timestamp? {
+        String.fromDatabaseValue(value).flatMap(Timestamp.init)
+    }
+}
+
+extension CommandJobID: DatabaseValueConvertible {}
+extension ChunkID: DatabaseValueConvertible {}
+extension AttemptID: DatabaseValueConvertible {}
+extension RequestID: DatabaseValueConvertible {}
+extension CommandJobState: DatabaseValueConvertible {}
+extension ChunkState: DatabaseValueConvertible {}
+extension InstanceState: DatabaseValueConvertible {}
+extension OnUnknown: DatabaseValueConvertible {}
+extension ErrorAction: DatabaseValueConvertible {}

@@ -1,0 +1,117 @@
+import GRDB
+public import KoobatchCore
+
+extension Store {
+    /// Moves instances that did not succeed in earlier chunks of jobs that run again into new chunks, up to `chunks` old
+    /// chunks a call, one transaction a job.
+    ///
+    /// The old rows stay for the record, marked as superseded.
+    ///
+    /// - Returns: whether anything was moved; call again until it is not.
+    public func replan(at now: Timestamp, chunkSize: Int, chunks limit: Int) async throws -> Bool {
+        try await write { db in
+            guard
+                let job = try CommandJobID.fetchOne(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT command_job_id
+                              FROM job_progress
+                             WHERE job_state IN ('queued', 'running')
+                               AND (planned < plan_limit OR replan_upto IS NOT NULL)
+                               AND replan_upto IS NOT NULL
+                               AND run_at <= ?1
+                               AND (expires_at IS NULL OR expires_at > ?1)
+                             ORDER BY priority DESC, command_job_id
+                             LIMIT 1
+                            """
+                    ),
+                    arguments: [now]
+                )
+            else { return false }
+            try Self.run(job, db)
+            let old = try Self.chunksToReplan(of: job, limit: limit, db)
+            let insert = try db.cachedStatement(
+                sql: "INSERT INTO chunks (command_job_id, next_attempt_at, size, instance_ids) VALUES (?, ?, ?, ?)"
+            )
+            for instances in Chunking.chunks(of: try old.flatMap { try Self.supersede($0, db) }, size: chunkSize) {
+                try insert.execute(arguments: [job, now, instances.count, JSONText.array(instances)])
+            }
+            try db.execute(
+                sql: """
+                    UPDATE job_progress
+                       SET replan_after = coalesce(?2, replan_after),
+                           replan_upto  = CASE WHEN ?3 THEN replan_upto END
+                     WHERE command_job_id = ?1
+                    """,
+                arguments: [job, old.last, old.count == limit]
+            )
+            return true
+        }
+    }
+
+    private static func chunksToReplan(of job: CommandJobID, limit: Int, _ db: Database) throws -> [ChunkID] {
+        try ChunkID.fetchAll(
+            db,
+            sql: """
+                SELECT c.id
+                  FROM chunks AS c
+                  JOIN job_progress AS p ON p.command_job_id = c.command_job_id
+                 WHERE c.command_job_id = ?
+                   AND c.id > p.replan_after
+                   AND c.id <= p.replan_upto
+                   AND c.failed + c.unknown + c.cancelled + c.rejected > 0
+                 ORDER BY c.id
+                 LIMIT ?
+                """,
+            arguments: [job, limit]
+        )
+    }
+
+    /// Marks what did not succeed in a chunk as superseded and returns it.
+    private static func supersede(_ chunk: ChunkID, _ db: Database) throws -> [String] {
+        let row = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT task_id IS NULL, instance_ids FROM chunks WHERE id = ?"),
+            arguments: [chunk]
+        )
+        guard let row else { return [] }
+        let instances: [String]
+        if row[0] {
+            instances = try JSONText.strings(row[1])
+        } else {
+            instances = try String.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT instance_id
+                          FROM instance_jobs
+                         WHERE chunk_id = ?
+                           AND state IN ('failed', 'unknown')
+                           AND superseded = 0
+                         ORDER BY id
+                        """
+                ),
+                arguments: [chunk]
+            )
+            try db.cachedStatement(
+                sql: """
+                    UPDATE instance_jobs
+                       SET superseded = 1
+                     WHERE chunk_id = ?
+                       AND state IN ('failed', 'unknown')
+                       AND superseded = 0
+                    """
+            ).execute(arguments: [chunk])
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET superseded = task_id IS NULL,
+                       failed     = 0,
+                       unknown    = 0,
+                       cancelled  = 0,
+                       rejected   = 0
+                 WHERE id = ?
+                """
+        ).execute(arguments: [chunk])
+        return instances
+    }
+}

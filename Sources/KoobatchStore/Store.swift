@@ -1,0 +1,115 @@
+import KoobatchCore
+import KoobatchMigrations
+import GRDB
+
+/// The database: the only place with SQL.
+///
+/// One connection, which is the daemon's one writer. Every write is a short transaction of its own that commits with
+/// `synchronous=FULL` before the call returns. Writes are shielded from task cancellation: what is handed over is
+/// recorded, or the call throws. A crash at any instant leaves either all of a call's changes or none.
+public struct Store: Sendable {
+    let database: DatabaseQueue
+    /// Where the database is.
+    public let path: String
+
+    /// Opens a database of the current schema version.
+    ///
+    /// - Parameters:
+    ///   - path: of the file. It must exist; `Store.migrate(path:)` creates it.
+    ///   - busyTimeout: how long a write waits for another process's transaction before it throws.
+    /// - Throws: `StoreError`, or the error of SQLite.
+    public init(path: String, busyTimeout: Duration = .seconds(5)) throws {
+        let database = try Self.connect(path: path, busyTimeout: busyTimeout, create: false)
+        try database.inDatabase { try Migrator.check($0, path: path) }
+        self.database = database
+        self.path = path
+    }
+
+    /// Creates the database or brings it to the current schema version; safe beside a running daemon.
+    ///
+    /// - Returns: the versions before and after; 0 before means that it was created.
+    /// - Throws: `StoreError` for a database of something else or of a newer koobatch.
+    @discardableResult
+    public static func migrate(path: String) throws -> (from: Int, to: Int) {
+        let database = try connect(path: path, busyTimeout: .seconds(30), create: true)
+        return try database.inDatabase { try Migrator.migrate($0, path: path) }
+    }
+
+    private static func connect(path: String, busyTimeout: Duration, create: Bool) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "koobatch"
+        configuration.busyMode = .timeout(busyTimeout.inSeconds)
+        configuration.foreignKeysEnabled = false
+        configuration.maximumReaderCount = 1
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            // The daemon checkpoints, early: a user's shell, which would at 1,000 pages, finds little to do. SQLite
+            // before 3.51.3 can corrupt a database when one connection writes while another checkpoints
+            // (https://sqlite.org/wal.html#walresetbug).
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 400")
+            try db.execute(sql: "PRAGMA journal_size_limit = 4194304")
+            try db.execute(sql: "PRAGMA cache_size = -65536")
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
+        }
+        if !create, !FileSystem.exists(path) { throw StoreError.missing(path: path) }
+        let database: DatabaseQueue
+        do {
+            database = try DatabaseQueue(path: path, configuration: configuration)
+        } catch {
+            throw StoreError.cannotOpen(path: path, reason: "\(error)")
+        }
+        try database.inDatabase { db in
+            let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") ?? ""
+            guard mode == "wal" else { throw StoreError.mode(path: path, pragma: "journal_mode=WAL", got: mode) }
+            let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
+            guard synchronous == 2 else {
+                throw StoreError.mode(path: path, pragma: "synchronous=FULL", got: "\(synchronous)")
+            }
+        }
+        return database
+    }
+
+    /// The version of the SQLite library in use.
+    public func sqliteVersion() async throws -> String {
+        try await read { try String.fetchOne($0, sql: "SELECT sqlite_version()") ?? "" }
+    }
+}
+
+extension Store {
+    /// Runs one immediate transaction, shielded from the cancellation of the calling task.
+    ///
+    /// GRDB's own `write` rolls back when its task is cancelled, which would lose an answer that was received.
+    func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            database.asyncWriteWithoutTransaction { db in
+                continuation.resume(
+                    with: Result {
+                        var value: Value?
+                        try db.inTransaction(.immediate) {
+                            value = try updates(db)
+                            return .commit
+                        }
+                        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+                        return value
+                    }
+                )
+            }
+        }
+    }
+
+    /// Reads outside any transaction of ours, on the same connection.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            database.asyncWriteWithoutTransaction { db in
+                continuation.resume(with: Result { try body(db) })
+            }
+        }
+    }
+
+    /// A number that changes exactly when another connection or process has committed since the last call.
+    ///
+    /// Cheap: it reads the WAL index (https://sqlite.org/pragma.html#pragma_data_version).
+    public func foreignChangeCounter() async throws -> Int64 {
+        try await read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+    }
+}

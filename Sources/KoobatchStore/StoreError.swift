@@ -1,0 +1,41 @@
+/// What keeps a database from being used, with what to do about it.
+public enum StoreError: Error, Hashable, CustomStringConvertible {
+    /// There is no database at the path.
+    case missing(path: String)
+    /// SQLite cannot open the file.
+    case cannotOpen(path: String, reason: String)
+    /// The file is a database of something else.
+    case foreign(path: String)
+    /// A newer koobatch has upgraded the database.
+    case newer(path: String, version: Int, known: Int)
+    /// The database has not been upgraded to this koobatch.
+    case older(path: String, version: Int, known: Int)
+    /// Another daemon works on the database.
+    case owned(path: String, owner: String)
+    /// The lock file cannot be used.
+    case cannotLock(path: String, reason: String)
+    /// A mode that durability rests on cannot be set.
+    case mode(path: String, pragma: String, got: String)
+
+    /// A sentence for the operator.
+    public var description: String {
+        switch self {
+        case .missing(let path):
+            "there is no database at \(path); create it with: koobatch migrate"
+        case .cannotOpen(let path, let reason):
+            "cannot open the database \(path): \(reason); check that its directory exists and that this user may write there"
+        case .foreign(let path):
+            "\(path) is a database of another program; give koobatch a file of its own"
+        case .newer(let path, let version, let known):
+            "the database \(path) has schema version \(version), this koobatch knows up to \(known); install a newer koobatch"
+        case .older(let path, let version, let known):
+            "the database \(path) has schema version \(version), this koobatch needs \(known); upgrade it with: koobatch migrate"
+        case .owned(let path, let owner):
+            "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
+        case .cannotLock(let path, let reason):
+            "cannot lock \(path): \(reason); check that this user may write in its directory"
+        case .mode(let path, let pragma, let got):
+            "the database \(path) cannot be put in \(pragma) (it is \(got)); put it on a local file system"
+        }
+    }
+}

@@ -1,0 +1,2 @@
+import Subprocess
+print(1)

@@ -1,0 +1,95 @@
+import Configuration
+import Foundation
+import KoobatchCore
+import Logging
+import SystemPackage
+
+/// The configuration: defaults, then the file, then the environment, then flags.
+struct Settings: Sendable {
+    /// What the settings are for: a subcommand that only reads the database needs no endpoint.
+    enum Need {
+        case database
+        case daemon
+    }
+
+    /// How log lines look.
+    enum LogFormat: String, CaseIterable {
+        case auto
+        case text
+        case json
+        case journal
+    }
+
+    let database: String
+    let endpoint: String
+    let tokenFile: String
+    let chunkSize: Int
+    let maxInFlight: Int
+    let submitTimeout: Duration
+    let retry: Backoff
+    let polling: PollSchedule?
+    let shutdownGrace: Duration
+    let logLevel: Logger.Level
+    let logFormat: LogFormat
+
+    /// Reads the settings.
+    ///
+    /// - Parameters:
+    ///   - file: the configuration file; `nil` takes the one at the usual place if it is there.
+    ///   - database: the flag of that name.
+    ///   - need: what must be there.
+    /// - Throws: `SettingsProblems` with every problem at once.
+    static func load(file: String?, database: String?, need: Need) async throws -> Settings {
+        let path = file ?? CommonOptions.defaultConfigurationPath
+        let provider: FileProvider<YAMLSnapshot>
+        do {
+            provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: file == nil)
+        } catch {
+            throw SettingsProblems([.init(key: path, rule: "cannot be read as YAML: \(error)")])
+        }
+        var reader = SettingsReader(file: provider, environment: EnvironmentVariablesProvider())
+        let settings = Settings(&reader, database: database, need: need)
+        guard reader.problems.isEmpty else { throw SettingsProblems(reader.problems) }
+        return settings
+    }
+
+    private init(_ reader: inout SettingsReader, database: String?, need: Need) {
+        self.database = database ?? reader.text("database") ?? "/var/lib/koobatch/koobatch.db"
+        endpoint = reader.text("koophone.endpoint", required: need == .daemon) ?? ""
+        _ = reader.choice("koophone.auth.method", of: ["token"], default: "token")
+        tokenFile = Self.tokenFile(&reader, required: need == .daemon)
+        chunkSize = reader.whole("submit.chunk_size", in: 1...Chunking.largestSize, default: 32)
+        maxInFlight = reader.whole("submit.max_in_flight", in: 1...1_000, default: 32)
+        submitTimeout = reader.seconds("submit.timeout", in: 0.1...600, default: 30)
+        retry = Backoff(
+            base: reader.seconds("retry.base_delay", in: 0.001...3_600, default: 1),
+            maximum: reader.seconds("retry.max_delay", in: 0.001...86_400, default: 300)
+        )
+        let schedule = PollSchedule(
+            initialDelay: reader.seconds("poll.initial_delay", in: 0.01...3_600, default: 1),
+            maxDelay: reader.seconds("poll.max_delay", in: 0.01...86_400, default: 60),
+            resultTimeout: reader.seconds("poll.result_timeout", in: 0.1...31_536_000, default: 3_600)
+        )
+        polling = reader.flag("poll.enabled", default: true) ? schedule : nil
+        shutdownGrace = reader.seconds("shutdown.grace", in: 0...3_600, default: 25)
+        let levels = Logger.Level.allCases.map(\.rawValue)
+        logLevel = Logger.Level(rawValue: reader.choice("log.level", of: levels, default: "info")) ?? .info
+        let formats = LogFormat.allCases.map(\.rawValue)
+        logFormat = LogFormat(rawValue: reader.choice("log.format", of: formats, default: "auto")) ?? .auto
+    }
+
+    /// The configured file, else the credential `token` that systemd passes
+    /// (https://systemd.io/CREDENTIALS/).
+    private static func tokenFile(_ reader: inout SettingsReader, required: Bool) -> String {
+        let key = "koophone.auth.token_file"
+        if let configured = reader.text(key) { return configured }
+        if let directory = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"] {
+            let credential = directory + "/token"
+            if FileManager.default.fileExists(atPath: credential) { return credential }
+        }
+        if required {
+            reader.problem(key, "required: the path of a file with the token (or LoadCredential=token:… in the unit)")
+        }
+        return ""
+    }
+}
