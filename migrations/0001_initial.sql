@@ -5,7 +5,8 @@
 -- changed from a shell while the daemon is stopped is as consistent as one that the daemon changed.
 --
 -- Needs SQLite 3.38 (the 'auto' modifier of the date functions); 3.40 is what Debian 12 has. Times are UTC text,
--- YYYY-MM-DDTHH:MM:SS.sssZ, and compare as text.
+-- YYYY-MM-DDTHH:MM:SS.sssZ, and compare as text. The modifier '+0 days' makes SQLite compute the date: without it
+-- 2026-02-30 and 24:00 would stay as they are, and no other program takes them for a time.
 
 -- 'Koob': lets file(1) and the daemon tell a koobatch database from another one.
 PRAGMA application_id = 1265594210;
@@ -16,7 +17,8 @@ CREATE TABLE command_jobs (
     --   INSERT INTO command_jobs (command, instance_ids) VALUES ('ls -l /system', '["a44uhlf7","efjy72gs"]');
     -- Steer a job with UPDATE: state = 'cancelled', 'paused', 'running' (resume) or, once finished, 'queued' (run
     -- again what did not succeed); priority, max_concurrency and the other settings while it runs.
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT
+        CONSTRAINT "id: 1 or more; leave it out and one is chosen" CHECK (id >= 1),
 
     -- The ADB shell command.
     command         TEXT NOT NULL
@@ -155,6 +157,11 @@ CREATE INDEX job_progress_claimable
     ON job_progress (priority DESC, turn, command_job_id)
     WHERE job_state = 'running' AND waiting_chunks > 0;
 
+-- Serves: the time until the submitter next has work, for jobs whose run_at was put off while they ran.
+CREATE INDEX job_progress_postponed
+    ON job_progress (run_at)
+    WHERE job_state = 'running' AND waiting_chunks > 0;
+
 -- Serves: the planner, and the time until it next has work.
 CREATE INDEX job_progress_plannable
     ON job_progress (run_at)
@@ -225,6 +232,12 @@ CREATE TABLE chunks (
     CONSTRAINT "size: the number of instance_ids" CHECK (size = json_array_length(instance_ids) AND size >= 1),
     CONSTRAINT "counts: at most size"
         CHECK (submitted + succeeded + failed + unknown + cancelled + rejected <= size),
+    CONSTRAINT "next_attempt_at: UTC, such as 2026-12-01T08:00:00.000Z"
+        CHECK (next_attempt_at IS strftime('%Y-%m-%dT%H:%M:%fZ', next_attempt_at, '+0 days')),
+    CONSTRAINT "next_poll_at: UTC, such as 2026-12-01T08:00:00.000Z"
+        CHECK (next_poll_at IS strftime('%Y-%m-%dT%H:%M:%fZ', next_poll_at, '+0 days')),
+    CONSTRAINT "result_deadline_at: UTC, such as 2026-12-01T08:00:00.000Z"
+        CHECK (result_deadline_at IS strftime('%Y-%m-%dT%H:%M:%fZ', result_deadline_at, '+0 days')),
     CONSTRAINT "next_attempt_at: only while pending" CHECK (next_attempt_at IS NULL OR state = 'pending'),
     CONSTRAINT "next_poll_at: only while submitted" CHECK (next_poll_at IS NULL OR state = 'submitted'),
     CONSTRAINT "task_id: set exactly when accepted" CHECK ((state IN ('submitted', 'finished')) = (task_id IS NOT NULL)),
@@ -377,6 +390,12 @@ CREATE TABLE daemon_state (
 
 INSERT INTO daemon_state (id) VALUES (1);
 
+CREATE TRIGGER daemon_state_check_delete
+BEFORE DELETE ON daemon_state
+BEGIN
+    SELECT RAISE(ABORT, 'daemon_state: its one row stays; why and daemon read it');
+END;
+
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Inserting a job
@@ -387,6 +406,9 @@ BEFORE INSERT ON command_jobs
 BEGIN
     SELECT RAISE(ABORT, 'id: a job with this id exists; insert without an id and one is chosen')
      WHERE EXISTS (SELECT 1 FROM command_jobs WHERE id = NEW.id);
+    -- Ids grow from the largest: one near the end of the range would leave none for the jobs after it.
+    SELECT RAISE(ABORT, 'id: at most 1000000000000; leave it out and one is chosen')
+     WHERE NEW.id > 1000000000000;
 
     SELECT RAISE(ABORT, 'state: a new job is queued or paused')
      WHERE NEW.state NOT IN ('queued', 'paused');
@@ -399,11 +421,17 @@ BEGIN
     SELECT RAISE(ABORT, 'instance_ids: must be text, a JSON array such as ["a44uhlf7","efjy72gs"]')
      WHERE typeof(NEW.instance_ids) <> 'text';
     SELECT RAISE(ABORT, 'instance_ids: not valid JSON; give an array such as ["a44uhlf7","efjy72gs"]')
-     WHERE NOT json_valid(NEW.instance_ids);
+     WHERE NOT json_valid(NEW.instance_ids)
+        OR instr(NEW.instance_ids, char(0)) > 0;
     SELECT RAISE(ABORT, 'instance_ids: must be a JSON array such as ["a44uhlf7","efjy72gs"]')
      WHERE json_type(NEW.instance_ids) <> 'array';
     SELECT RAISE(ABORT, 'instance_ids: must hold 1 to 1000000 instance ids')
      WHERE json_array_length(NEW.instance_ids) NOT BETWEEN 1 AND 1000000;
+
+    -- SQLite ends a string at an escaped NUL, other readers of JSON do not. An escaped backslash is not its beginning.
+    SELECT RAISE(ABORT, 'instance_ids: an instance id must not hold control characters')
+     WHERE instr(NEW.instance_ids, '\u0000') > 0
+       AND instr(replace(NEW.instance_ids, '\\', ''), '\u0000') > 0;
 
     -- One pass over what may be a million ids.
     SELECT CASE
@@ -415,6 +443,8 @@ BEGIN
                    THEN RAISE(ABORT, 'instance_ids: an instance id must have at most 32 characters')
                WHEN control > 0
                    THEN RAISE(ABORT, 'instance_ids: an instance id must not hold control characters')
+               WHEN broken > 0
+                   THEN RAISE(ABORT, 'instance_ids: an instance id must be valid Unicode')
                WHEN different < all_of_them
                    THEN RAISE(ABORT, 'instance_ids: the instance ids must be distinct')
            END
@@ -423,18 +453,20 @@ BEGIN
                    sum(type <> 'text')                             AS not_text,
                    min(length(value))                              AS shortest,
                    max(length(value))                              AS longest,
-                   sum(value GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'
-                       OR instr(value, char(0)) > 0)               AS control
+                   sum(value GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*')
+                                                                   AS control,
+                   -- SQLite reads half a surrogate pair and broken UTF-8 as U+FFFD.
+                   sum(value GLOB '*' || char(65533) || '*')       AS broken
               FROM json_each(NEW.instance_ids));
 
     SELECT RAISE(ABORT, 'run_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.run_at IS NOT NULL
-       AND coalesce(strftime('%Y', NEW.run_at, 'auto'), '') NOT BETWEEN '2001' AND '9999';
+       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.expires_at IS NOT NULL
-       AND coalesce(strftime('%Y', NEW.expires_at, 'auto'), '') NOT BETWEEN '2001' AND '9999';
+       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'created_at: a date and time that SQLite understands; leave it out and it is now')
-     WHERE coalesce(strftime('%Y', NEW.created_at, 'auto'), '') NOT BETWEEN '2001' AND '9999';
+     WHERE coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.created_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: must be later than run_at')
      WHERE julianday(NEW.expires_at, 'auto') <= julianday(NEW.run_at, 'auto');
 
@@ -453,20 +485,20 @@ BEGIN
     SELECT NEW.id,
            NEW.state,
            NEW.priority,
-           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto'),
-           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto'),
+           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'),
+           strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'),
            total,
            min(total, coalesce(NEW.canary, total))
       FROM (SELECT json_array_length(NEW.instance_ids) AS total);
 
     UPDATE command_jobs
-       SET run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto'),
-           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto'),
-           created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, 'auto')
+       SET run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto', '+0 days'),
+           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto', '+0 days'),
+           created_at = strftime('%Y-%m-%dT%H:%M:%fZ', created_at, 'auto', '+0 days')
      WHERE id = NEW.id
-       AND (run_at <> strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto')
-            OR expires_at <> strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto')
-            OR created_at <> strftime('%Y-%m-%dT%H:%M:%fZ', created_at, 'auto'));
+       AND (run_at <> strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto', '+0 days')
+            OR expires_at <> strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto', '+0 days')
+            OR created_at <> strftime('%Y-%m-%dT%H:%M:%fZ', created_at, 'auto', '+0 days'));
 END;
 
 
@@ -497,13 +529,13 @@ BEFORE UPDATE OF run_at, expires_at, created_at ON command_jobs
 BEGIN
     SELECT RAISE(ABORT, 'created_at: cannot be changed')
      WHERE NEW.created_at IS NOT OLD.created_at
-       AND NEW.created_at IS NOT strftime('%Y-%m-%dT%H:%M:%fZ', OLD.created_at, 'auto');
+       AND NEW.created_at IS NOT strftime('%Y-%m-%dT%H:%M:%fZ', OLD.created_at, 'auto', '+0 days');
     SELECT RAISE(ABORT, 'run_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.run_at IS NOT NULL
-       AND coalesce(strftime('%Y', NEW.run_at, 'auto'), '') NOT BETWEEN '2001' AND '9999';
+       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.expires_at IS NOT NULL
-       AND coalesce(strftime('%Y', NEW.expires_at, 'auto'), '') NOT BETWEEN '2001' AND '9999';
+       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: must be later than run_at')
      WHERE julianday(NEW.expires_at, 'auto') <= julianday(NEW.run_at, 'auto');
 END;
@@ -572,7 +604,8 @@ BEGIN
     SELECT RAISE(ABORT, 'finished_at: set by koobatch')
      WHERE NEW.finished_at IS NOT OLD.finished_at
        AND NEW.finished_at IS NOT NULL
-       AND (NEW.state IN ('queued', 'running', 'paused')
+       AND (OLD.finished_at IS NOT NULL
+            OR NEW.state IN ('queued', 'running', 'paused')
             OR EXISTS (SELECT 1
                          FROM job_progress
                         WHERE command_job_id = OLD.id
@@ -583,7 +616,7 @@ BEGIN
        AND NEW.state NOT IN ('queued', 'running', 'paused');
     SELECT RAISE(ABORT, 'started_at: set by koobatch')
      WHERE NEW.started_at IS NOT OLD.started_at
-       AND OLD.started_at IS NOT NULL;
+       AND (OLD.started_at IS NOT NULL OR NEW.state <> 'running');
 END;
 
 -- Keeps the copies in job_progress, and writes times in the one form that compares as text.
@@ -592,8 +625,8 @@ AFTER UPDATE OF priority, run_at, expires_at, canary ON command_jobs
 BEGIN
     UPDATE job_progress
        SET priority   = NEW.priority,
-           run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto'),
-           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto')
+           run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'),
+           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days')
      WHERE command_job_id = NEW.id;
 
     UPDATE job_progress
@@ -603,11 +636,11 @@ BEGIN
        AND NEW.canary IS NOT OLD.canary;
 
     UPDATE command_jobs
-       SET run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto'),
-           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto')
+       SET run_at     = strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto', '+0 days'),
+           expires_at = strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto', '+0 days')
      WHERE id = NEW.id
-       AND (run_at <> strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto')
-            OR expires_at <> strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto'));
+       AND (run_at <> strftime('%Y-%m-%dT%H:%M:%fZ', run_at, 'auto', '+0 days')
+            OR expires_at <> strftime('%Y-%m-%dT%H:%M:%fZ', expires_at, 'auto', '+0 days'));
 END;
 
 CREATE TRIGGER command_jobs_after_state
@@ -632,10 +665,10 @@ BEGIN
                           END
      WHERE id = NEW.id;
 
-    -- Runs again: what was never planned is pending once more; what was planned and did not succeed is planned anew.
+    -- Runs again: what was never planned is pending once more; what was planned and did not succeed is planned anew. A
+    -- canary that has not succeeded goes first again.
     UPDATE job_progress
        SET cancelled       = cancelled - (total - planned),
-           plan_limit      = total,
            errors_forgiven = 0,
            replan_after    = 0,
            replan_upto     = (SELECT max(id)
@@ -741,8 +774,10 @@ BEGIN
 END;
 
 CREATE TRIGGER job_progress_max_errors
-AFTER UPDATE OF failed, rejected ON job_progress
-WHEN NEW.failed + NEW.rejected > OLD.failed + OLD.rejected
+AFTER UPDATE OF failed, rejected, waiting_chunks ON job_progress
+WHEN NEW.failed + NEW.rejected > NEW.errors_forgiven
+     -- More have failed, or a chunk that was in flight is to be sent again.
+     AND (NEW.failed + NEW.rejected > OLD.failed + OLD.rejected OR NEW.waiting_chunks > OLD.waiting_chunks)
      AND NEW.job_state = 'running'
      AND NEW.replan_upto IS NULL
      AND (NEW.waiting_chunks > 0 OR NEW.planned < NEW.total)
@@ -772,6 +807,8 @@ BEGIN
     SELECT RAISE(ABORT, 'state: a new chunk is pending')
      WHERE NEW.state <> 'pending'
         OR NEW.submitted + NEW.succeeded + NEW.failed + NEW.unknown + NEW.cancelled + NEW.rejected <> 0;
+    SELECT RAISE(ABORT, 'next_attempt_at: a pending chunk needs one, or it would never be sent')
+     WHERE NEW.next_attempt_at IS NULL;
     SELECT RAISE(ABORT, 'command_job_id: chunks are cut by koobatch, for running and paused jobs only')
      WHERE NOT EXISTS (SELECT 1
                          FROM job_progress
@@ -837,6 +874,18 @@ BEGIN
                      FROM job_progress
                     WHERE command_job_id = OLD.command_job_id
                       AND job_state NOT IN ('running', 'paused'));
+    -- A held chunk gets its time below.
+    SELECT RAISE(ABORT, 'next_attempt_at: a pending chunk needs one, or it would never be sent')
+     WHERE OLD.state = 'submitting'
+       AND NEW.state = 'pending'
+       AND NEW.next_attempt_at IS NULL;
+END;
+
+CREATE TRIGGER chunks_check_due
+BEFORE UPDATE OF next_attempt_at ON chunks
+WHEN OLD.state = 'pending' AND NEW.state = 'pending' AND NEW.next_attempt_at IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'next_attempt_at: a pending chunk needs one, or it would never be sent');
 END;
 
 -- A held chunk that a person sends again is due at once, and its instances are pending again.
@@ -913,6 +962,17 @@ BEGIN
                    WHEN 'unknown'   THEN NEW.state IN ('succeeded', 'failed')
                    ELSE 0
                END;
+END;
+
+CREATE TRIGGER instance_jobs_check_delete
+BEFORE DELETE ON instance_jobs
+BEGIN
+    SELECT RAISE(ABORT, 'instance_jobs: go with their command job; DELETE FROM command_jobs instead')
+     WHERE EXISTS (SELECT 1
+                     FROM chunks
+                     JOIN command_jobs ON command_jobs.id = chunks.command_job_id
+                    WHERE chunks.id = OLD.chunk_id
+                      AND command_jobs.finished_at IS NULL);
 END;
 
 CREATE TRIGGER attempts_check_update
@@ -1065,16 +1125,30 @@ SELECT c.command_job_id,
 
 CREATE VIEW outputs AS
 -- The distinct results of a job, commonest first: thousands of results at a glance.
-SELECT command_job_id,
-       state,
-       error_code,
-       output,
-       count(*)         AS instances,
-       min(instance_id) AS example_instance_id
-  FROM instance_status
- WHERE state IN ('succeeded', 'failed', 'rejected', 'unknown')
- GROUP BY command_job_id, state, error_code, output
- ORDER BY command_job_id, count(*) DESC, state, error_code, output;
+-- The detour through JSON makes SQLite group one job at a time: it does not push WHERE command_job_id = ? down through
+-- GROUP BY into instance_status, and would read the instances of all jobs.
+SELECT j.command_job_id,
+       o.value ->> 'state'               AS state,
+       o.value ->> 'error_code'          AS error_code,
+       o.value ->> 'output'              AS output,
+       o.value ->> 'instances'           AS instances,
+       o.value ->> 'example_instance_id' AS example_instance_id
+  FROM job_progress AS j
+  JOIN json_each((SELECT json_group_array(json_object('state', state,
+                                                      'error_code', error_code,
+                                                      'output', output,
+                                                      'instances', instances,
+                                                      'example_instance_id', example_instance_id))
+                    FROM (SELECT state,
+                                 error_code,
+                                 output,
+                                 count(*)         AS instances,
+                                 min(instance_id) AS example_instance_id
+                            FROM instance_status
+                           WHERE command_job_id = j.command_job_id
+                             AND state IN ('succeeded', 'failed', 'rejected', 'unknown')
+                           GROUP BY state, error_code, output
+                           ORDER BY count(*) DESC, state, error_code, output))) AS o;
 
 CREATE VIEW daemon AS
 -- The daemon; running is 1 while its heartbeat is fresh.
@@ -1113,6 +1187,7 @@ waiting AS (
            p.total,
            p.planned,
            p.plan_limit,
+           p.replan_upto,
            p.waiting_chunks,
            p.in_flight_chunks,
            p.held_chunks,
@@ -1133,6 +1208,7 @@ blockers AS (
                 WHEN state = 'paused' THEN 'pause'
                 WHEN run_at > now THEN 'run_at'
                 WHEN NOT running THEN 'daemon'
+                WHEN replan_upto IS NOT NULL THEN 'turn'
                 WHEN waiting_chunks = 0 AND planned = plan_limit AND plan_limit < total THEN 'canary'
                 WHEN waiting_chunks = 0 AND planned = plan_limit AND in_flight_chunks > 0 THEN 'results'
                 WHEN waiting_chunks = 0 AND planned = plan_limit THEN 'hold'

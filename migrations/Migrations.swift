@@ -8,7 +8,9 @@ public enum Migrations {
         public let sql: String
     }
 
-    /// Every migration in order; versions count from 1 without gaps. Landed ones are never edited.
+    /// Every migration in order; versions count from 1 without gaps.
+    ///
+    /// Landed ones are never edited.
     public static let all: [Migration] = [
         Migration(version: 1, sql: String(decoding: PackageResources._001_initial_sql, as: UTF8.self))
     ]

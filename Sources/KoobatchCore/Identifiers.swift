@@ -47,7 +47,7 @@ public struct RequestID: RawRepresentable, Hashable, Sendable {
     /// A fresh identifier of 128 random bits.
     public static func random(using generator: inout some RandomNumberGenerator) -> RequestID {
         let digits = Array("0123456789abcdef".utf8)
-        let halves = [UInt64.random(in: .min ... .max, using: &generator), .random(in: .min ... .max, using: &generator)]
+        let halves = [generator.next(), generator.next()] as [UInt64]
         return RequestID(
             rawValue: String(unsafeUninitializedCapacity: 32) { buffer in
                 for index in 0..<32 {

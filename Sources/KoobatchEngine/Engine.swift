@@ -81,7 +81,9 @@ public struct Engine: Sendable {
         self.services = services
     }
 
-    /// Takes over from an earlier daemon, before the services run. The caller owns the database.
+    /// Takes over from an earlier daemon, before the services run.
+    ///
+    /// The caller owns the database.
     ///
     /// - Returns: chunks whose requests were in flight when that one ended.
     public func begin(pid: Int32, version: String) async throws -> Int {

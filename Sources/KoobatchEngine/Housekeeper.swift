@@ -21,8 +21,10 @@ public struct Housekeeper: Service {
     }
 
     /// Works until graceful shutdown or cancellation.
-    public func run() async {
-        await inboxes.housekeeper.stoppingWithTask {
+    ///
+    /// - Throws: `StoreError` when the disk cannot be relied on any more.
+    public func run() async throws {
+        try await inboxes.housekeeper.stoppingWithTask {
             var heartbeatDue = time.now + Self.heartbeatInterval
             var wakeAt = time.now
             var trouble = Trouble(logger: logger)
@@ -39,6 +41,8 @@ public struct Housekeeper: Service {
                     }
                     trouble.passed()
                     wakeAt = min(heartbeatDue, next ?? heartbeatDue)
+                } catch let error as StoreError {
+                    throw error
                 } catch {
                     wakeAt = now + trouble.failed(error)
                 }

@@ -1,7 +1,9 @@
 public import KoobatchStore
 import ServiceLifecycle
 
-/// The inboxes of the stages: how a stage hears that there may be work. State is in the database only.
+/// The inboxes of the stages: how a stage hears that there may be work.
+///
+/// State is in the database only.
 public struct Inboxes: Sendable {
     /// Of the planner.
     public let planner = Inbox<Never>()
@@ -26,10 +28,10 @@ public struct Inboxes: Sendable {
 
 extension Inbox {
     /// Runs a stage, telling it to stop on graceful shutdown and on cancellation.
-    func stoppingWithTask(_ body: () async -> Void) async {
-        await withTaskCancellationHandler {
-            await withGracefulShutdownHandler {
-                await body()
+    func stoppingWithTask(_ body: () async throws -> Void) async rethrows {
+        try await withTaskCancellationHandler {
+            try await withGracefulShutdownHandler {
+                try await body()
             } onGracefulShutdown: {
                 self.stop()
             }

@@ -24,8 +24,10 @@ public struct Planner: Service {
     }
 
     /// Works until graceful shutdown or cancellation.
-    public func run() async {
-        await inboxes.planner.stoppingWithTask {
+    ///
+    /// - Throws: `StoreError` when the disk cannot be relied on any more.
+    public func run() async throws {
+        try await inboxes.planner.stoppingWithTask {
             var wakeAt: Timestamp? = time.now
             var trouble = Trouble(logger: logger)
             while await !inboxes.planner.take(until: wakeAt, time: time).isStopping {
@@ -33,6 +35,8 @@ public struct Planner: Service {
                     try await plan()
                     trouble.passed()
                     wakeAt = try await store.nextPlanning(after: time.now)
+                } catch let error as StoreError {
+                    throw error
                 } catch {
                     wakeAt = time.now + trouble.failed(error)
                 }

@@ -49,16 +49,18 @@ public struct Poller: Service {
     }
 
     /// Works until graceful shutdown or cancellation.
-    public func run() async {
-        await inboxes.poller.stoppingWithTask { await loop() }
+    ///
+    /// - Throws: `StoreError` when the disk cannot be relied on any more.
+    public func run() async throws {
+        try await inboxes.poller.stoppingWithTask { try await loop() }
     }
 
-    private func loop() async {
+    private func loop() async throws {
         var busy: Set<ChunkID> = []
         var unrecorded: [PollAnswer] = []
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
-        await withDiscardingTaskGroup { group in
+        try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.poller.take(until: wakeAt, time: time)
                 let now = time.now
@@ -84,6 +86,8 @@ public struct Poller: Service {
                     }
                     trouble.passed()
                     wakeAt = [next, line.closedUntil].compactMap(\.self).filter { $0 > now }.min()
+                } catch let error as StoreError {
+                    throw error
                 } catch {
                     wakeAt = now + trouble.failed(error)
                 }

@@ -51,16 +51,18 @@ public struct Submitter: Service {
     }
 
     /// Works until graceful shutdown or cancellation.
-    public func run() async {
-        await inboxes.submitter.stoppingWithTask { await loop() }
+    ///
+    /// - Throws: `StoreError` when the disk cannot be relied on any more.
+    public func run() async throws {
+        try await inboxes.submitter.stoppingWithTask { try await loop() }
     }
 
-    private func loop() async {
+    private func loop() async throws {
         var inFlight = 0
         var unrecorded: [SubmissionAnswer] = []
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
-        await withDiscardingTaskGroup { group in
+        try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.submitter.take(until: wakeAt, time: time)
                 let now = time.now
@@ -80,6 +82,8 @@ public struct Submitter: Service {
                     wakeAt = [turn.nextDue, line.closedUntil].compactMap(\.self).filter { $0 > now }.min()
                     // Refused chunks may be due at once, and claims that the turn's places did not reach are.
                     if turn.decisions.contains(.split), inFlight < configuration.maxInFlight { wakeAt = now }
+                } catch let error as StoreError {
+                    throw error
                 } catch {
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
                     wakeAt = now + trouble.failed(error)

@@ -8,7 +8,9 @@
 
 /// The few facts about files that SQLite does not tell.
 enum FileSystem {
-    /// Whether something is at the path. Opens nothing: closing a descriptor of a database drops SQLite's locks.
+    /// Whether something is at the path.
+    ///
+    /// Opens nothing: closing a descriptor of a database drops SQLite's locks.
     static func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
     }

@@ -29,7 +29,8 @@ enum Migrator {
         return (from, known)
     }
 
-    private static func version(_ db: Database, path: String) throws -> Int {
+    /// The schema version, 0 for a new database; throws for a database of something else.
+    static func version(_ db: Database, path: String) throws -> Int {
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0

@@ -4,8 +4,10 @@ public import KoobatchCore
 // How the vocabulary of Core is read from and written to columns.
 
 extension Timestamp: DatabaseValueConvertible {
+    /// The text of the database.
     public var databaseValue: DatabaseValue { description.databaseValue }
 
+    /// The timestamp of a column, if it has the one form of time.
     public static func fromDatabaseValue(_ value: DatabaseValue) -> Timestamp? {
         String.fromDatabaseValue(value).flatMap(Timestamp.init)
     }

@@ -96,19 +96,24 @@ extension Store {
             return (due, next)
         }
         if due.isEmpty { return ([], next) }
-        try await write { db in
-            for job in due {
+        let expired = try await write { db in
+            try due.filter { job in
                 try db.cachedStatement(
                     sql: """
                         UPDATE command_jobs
                            SET state = 'expired'
-                         WHERE id = ?
+                         WHERE id = ?1
                            AND state IN ('queued', 'running', 'paused')
-                           AND expires_at <= ?
+                           AND expires_at <= ?2
+                           AND EXISTS (SELECT 1
+                                         FROM job_progress
+                                        WHERE command_job_id = ?1
+                                          AND (waiting_chunks > 0 OR planned < total OR replan_upto IS NOT NULL))
                         """
                 ).execute(arguments: [job, now])
+                return db.changesCount == 1
             }
         }
-        return (due, next)
+        return (expired, next)
     }
 }

@@ -39,8 +39,9 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE job_progress
-                       SET replan_after = coalesce(?2, replan_after),
-                           replan_upto  = CASE WHEN ?3 THEN replan_upto END
+                       SET replan_after    = coalesce(?2, replan_after),
+                           replan_upto     = CASE WHEN ?3 THEN replan_upto END,
+                           errors_forgiven = min(errors_forgiven, failed + rejected)
                      WHERE command_job_id = ?1
                     """,
                 arguments: [job, old.last, old.count == limit]

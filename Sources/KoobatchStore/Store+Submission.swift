@@ -72,13 +72,7 @@ extension Store {
                 try Self.record($0, rules: rules, policies: policies, now: now, generator: &generator, db)
             }
             let claims = try Self.claim(places: places, now: now, generator: &generator, db)
-            let nextDue = try Timestamp.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT min(next_attempt_at) FROM chunks WHERE state = 'pending' AND next_attempt_at > ?"
-                ),
-                arguments: [now]
-            )
-            return SubmissionTurn(decisions: decisions, claims: claims, nextDue: nextDue)
+            return SubmissionTurn(decisions: decisions, claims: claims, nextDue: try Self.nextDue(after: now, db))
         }
     }
 
@@ -86,13 +80,30 @@ extension Store {
     public func nextSubmission(at now: Timestamp) async throws -> Timestamp? {
         try await read { db in
             if try Self.claimants(limit: 1, now: now, db).isEmpty == false { return now }
-            return try Timestamp.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT min(next_attempt_at) FROM chunks WHERE state = 'pending' AND next_attempt_at > ?"
-                ),
-                arguments: [now]
-            )
+            return try Self.nextDue(after: now, db)
         }
+    }
+
+    /// The next attempt of a chunk, or the `run_at` of a job that was put off while it ran.
+    private static func nextDue(after now: Timestamp, _ db: Database) throws -> Timestamp? {
+        try Timestamp.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT min(due)
+                      FROM (SELECT min(next_attempt_at) AS due
+                              FROM chunks
+                             WHERE state = 'pending'
+                               AND next_attempt_at > ?1
+                            UNION ALL
+                            SELECT min(run_at)
+                              FROM job_progress
+                             WHERE job_state = 'running'
+                               AND waiting_chunks > 0
+                               AND run_at > ?1)
+                    """
+            ),
+            arguments: [now]
+        )
     }
 
     private static func claim(

@@ -4,11 +4,13 @@ import GRDB
 
 /// The database: the only place with SQL.
 ///
-/// One connection, which is the daemon's one writer. Every write is a short transaction of its own that commits with
-/// `synchronous=FULL` before the call returns. Writes are shielded from task cancellation: what is handed over is
+/// One connection, which is the daemon's one writer. Every write is a short transaction of its own that is durable on
+/// disk, as with `synchronous=FULL`, before the call returns; see `DurableLog`. Writes are shielded from task cancellation: what is handed over is
 /// recorded, or the call throws. A crash at any instant leaves either all of a call's changes or none.
 public struct Store: Sendable {
     let database: DatabaseQueue
+    private let log: DurableLog
+    private let budget = LockBudget()
     /// Where the database is.
     public let path: String
 
@@ -23,6 +25,7 @@ public struct Store: Sendable {
         try database.inDatabase { try Migrator.check($0, path: path) }
         self.database = database
         self.path = path
+        log = try DurableLog(database: path)
     }
 
     /// Creates the database or brings it to the current schema version; safe beside a running daemon.
@@ -42,7 +45,6 @@ public struct Store: Sendable {
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA synchronous = FULL")
             // The daemon checkpoints, early: a user's shell, which would at 1,000 pages, finds little to do. SQLite
             // before 3.51.3 can corrupt a database when one connection writes while another checkpoints
             // (https://sqlite.org/wal.html#walresetbug).
@@ -55,16 +57,18 @@ public struct Store: Sendable {
         let database: DatabaseQueue
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw StoreError.foreign(path: path)
         } catch {
             throw StoreError.cannotOpen(path: path, reason: "\(error)")
         }
         try database.inDatabase { db in
+            // Before the journal mode, which stays in the file.
+            _ = try Migrator.version(db, path: path)
             let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") ?? ""
             guard mode == "wal" else { throw StoreError.mode(path: path, pragma: "journal_mode=WAL", got: mode) }
-            let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
-            guard synchronous == 2 else {
-                throw StoreError.mode(path: path, pragma: "synchronous=FULL", got: "\(synchronous)")
-            }
+            // The sync that FULL adds is done after the commit, see DurableLog; a migration is not in a hurry.
+            try db.execute(sql: "PRAGMA synchronous = \(create ? "FULL" : "NORMAL")")
         }
         return database
     }
@@ -78,22 +82,45 @@ public struct Store: Sendable {
 extension Store {
     /// Runs one immediate transaction, shielded from the cancellation of the calling task.
     ///
+    /// When it throws nothing has changed, but for `StoreError.cannotSync`: then the transaction is committed and may
+    /// not survive a power cut, and the daemon must end, so that the next one recovers from what is on the disk.
+    ///
     /// GRDB's own `write` rolls back when its task is cancelled, which would lose an answer that was received.
     func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
+        await leaveLockFree()
+        return try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
-                continuation.resume(
-                    with: Result {
-                        var value: Value?
-                        try db.inTransaction(.immediate) {
-                            value = try updates(db)
-                            return .commit
-                        }
-                        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-                        return value
-                    }
-                )
+                continuation.resume(with: Result { try self.commit(updates, db) })
             }
+        }
+    }
+
+    private func commit<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
+        var value: Value?
+        do {
+            var begin = ContinuousClock.now
+            defer {
+                let end = ContinuousClock.now
+                budget.held(for: end - begin, at: end)
+            }
+            try db.inTransaction(.immediate) {
+                begin = .now
+                value = try updates(db)
+                return .commit
+            }
+        }
+        try log.sync()
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+        return value
+    }
+
+    private func leaveLockFree() async {
+        let pause = budget.pause(at: .now)
+        guard pause > .zero else { return }
+        do {
+            try await ContinuousClock().sleep(for: pause)
+        } catch {
+            // Cancelled: what is to be recorded is recorded at once.
         }
     }
 

@@ -14,6 +14,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case owned(path: String, owner: String)
     /// The lock file cannot be used.
     case cannotLock(path: String, reason: String)
+    /// The disk does not confirm what was written.
+    case cannotSync(reason: String)
     /// A mode that durability rests on cannot be set.
     case mode(path: String, pragma: String, got: String)
 
@@ -34,6 +36,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
         case .cannotLock(let path, let reason):
             "cannot lock \(path): \(reason); check that this user may write in its directory"
+        case .cannotSync(let reason):
+            "the disk does not confirm what was written: \(reason); check the disk and its free space"
         case .mode(let path, let pragma, let got):
             "the database \(path) cannot be put in \(pragma) (it is \(got)); put it on a local file system"
         }

@@ -41,8 +41,11 @@ struct LogOutput: LogHandler {
             line = "<\(Self.priority(of: event.level))>\(Self.sentence("\(event.message)", pairs))"
         case .json:
             line = Self.json(
-                [("time", "\(EngineTime.system.now)"), ("level", event.level.rawValue), ("message", "\(event.message)")]
-                    + pairs
+                [
+                    ("time", "\(EngineTime.system.now)"),
+                    ("level", event.level.rawValue),
+                    ("message", "\(event.message)"),
+                ] + pairs
             )
         }
         FileHandle.standardError.write(Data((line + "\n").utf8))

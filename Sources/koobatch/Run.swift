@@ -6,6 +6,7 @@ import KoobatchEngine
 import KoobatchStore
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// `koobatch run`.
 struct Run: AsyncParsableCommand {
@@ -36,7 +37,7 @@ struct Run: AsyncParsableCommand {
         )
         try Store.migrate(path: settings.database)
         let store = try Store(path: settings.database)
-        let client = try KooPhoneClient(configuration: clientConfiguration, logger: logger)
+        let client = KooPhoneClient(configuration: clientConfiguration, logger: logger)
         let result: Result<Void, any Error>
         do {
             try await work(settings, store: store, service: client, logger: logger)
@@ -99,7 +100,7 @@ struct Run: AsyncParsableCommand {
 
 extension KooPhoneClient.Configuration {
     fileprivate init(_ settings: Settings) throws {
-        try self.init(
+        self = try KooPhoneClient.Configuration(
             endpoint: settings.endpoint,
             tokenFile: settings.tokenFile,
             timeout: settings.submitTimeout,
@@ -109,7 +110,9 @@ extension KooPhoneClient.Configuration {
     }
 }
 
-/// Tells systemd that the daemon stops. The last of the services, so the first that is asked to.
+/// Tells systemd that the daemon stops.
+///
+/// The last of the services, so the first that is asked to.
 private struct StopNotice: Service {
     let serviceManager: ServiceManager
 

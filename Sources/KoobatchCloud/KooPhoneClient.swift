@@ -1,0 +1,130 @@
+import AsyncHTTPClient
+public import KoobatchCore
+public import Logging
+import NIOCore
+import NIOHTTP1
+
+/// The KooPhone API over HTTP/1.1.
+///
+/// It never repeats a request and never follows a redirect: what came of a request is told once, and what to do about
+/// it is decided elsewhere. Proxies are not used, and TLS certificates are verified against the trust of the system.
+/// `shutdown()` must be called before the last reference goes.
+public struct KooPhoneClient: CommandService {
+    /// The longest answer that is read, in bytes: an answer about 100 instances has some 200 KiB at the most.
+    static let longestAnswer = 1 << 20
+
+    /// How long a connection may lie idle; kept short, because a request on a connection that the other side has
+    /// meanwhile closed ends as `unknown`.
+    private static let idleTimeout = TimeAmount.seconds(10)
+
+    let logger: Logger
+    private let configuration: Configuration
+    private let authorizer: Authorizer
+    private let http: HTTPClient
+    private let now: @Sendable () -> Timestamp
+
+    /// Creates a client; it connects with its first request.
+    ///
+    /// - Parameters:
+    ///   - configuration: where and how.
+    ///   - logger: for what the API answers and nobody asked for, and for trouble with credentials.
+    ///   - now: the wall clock, which dates in answers are compared with.
+    public init(
+        configuration: Configuration,
+        logger: Logger,
+        now: @escaping @Sendable () -> Timestamp = WallClock.now
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        self.now = now
+        http = HTTPClient(
+            eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+            configuration: Self.transport(configuration)
+        )
+        authorizer = Authorizer(configuration, http: http, logger: logger, now: now)
+    }
+
+    /// Ends every request in flight and closes the connections.
+    public func shutdown() async throws {
+        try await http.shutdown()
+    }
+
+    private static func transport(_ configuration: Configuration) -> HTTPClient.Configuration {
+        var pool = HTTPClient.Configuration.ConnectionPool(idleTimeout: idleTimeout)
+        pool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
+        pool.retryConnectionEstablishment = false
+        var transport = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: TimeAmount(min(configuration.timeout, .seconds(10)))),
+            connectionPool: pool,
+            proxy: nil,
+            decompression: .disabled
+        )
+        transport.httpVersion = .http1Only
+        return transport
+    }
+}
+
+extension KooPhoneClient {
+    /// Sends a request and reads its answer.
+    ///
+    /// - Parameters:
+    ///   - method: of the request.
+    ///   - path: below the endpoint, percent-encoded, with a leading slash.
+    ///   - requestID: sent as `x-request-id`.
+    ///   - body: JSON, or nothing.
+    ///   - content: how to read `data` of the answer.
+    /// - Returns: `data` of an answer whose code is `"0"`.
+    func send<Content: Decodable>(
+        _ method: HTTPMethod,
+        _ path: String,
+        requestID: RequestID,
+        body: [UInt8] = [],
+        reading content: Content.Type
+    ) async throws(ServiceFailure) -> Content {
+        guard !Task.isCancelled else { throw TransportFailure.interruptedBefore }
+        var request = HTTPClientRequest(url: configuration.endpoint.url + path)
+        request.method = method
+        request.headers = [
+            "User-Agent": configuration.userAgent,
+            "x-request-id": requestID.rawValue,
+        ]
+        if !body.isEmpty { request.headers.add(name: "Content-Type", value: "application/json") }
+        let proof = try await authorizer.authorize(&request, path: configuration.endpoint.path + path, body: body)
+        let answer = try await exchange(request, body: body)
+        do {
+            return try answer.content(as: Content.self, now: now())
+        } catch {
+            if error.outcome == .unauthenticated { authorizer.refused(proof) }
+            throw error
+        }
+    }
+
+    private func exchange(_ request: HTTPClientRequest, body: [UInt8]) async throws(ServiceFailure) -> Answer {
+        let mark = SendingMark()
+        var request = request
+        if !body.isEmpty {
+            request.body = .bytes(MarkedBody(body, mark: mark), length: .known(Int64(body.count)))
+        }
+        let marked = request
+        do {
+            return try await withTimeout(configuration.timeout) {
+                let response = try await http.execute(marked, deadline: .distantFuture)
+                return try await Answer(response, longest: Self.longestAnswer)
+            }
+        } catch {
+            throw TransportFailure(
+                error: error,
+                began: body.isEmpty ? nil : mark.isSet,
+                host: configuration.endpoint.host,
+                timeout: configuration.timeout
+            ).classified
+        }
+    }
+}
+
+extension TimeAmount {
+    fileprivate init(_ duration: Duration) {
+        self = .milliseconds(max(1, duration.wholeMilliseconds))
+    }
+}

@@ -1,0 +1,10 @@
+/// The metadata keys of log messages, all in one place.
+enum LogKeys {
+    static let requestID = "request.id"
+    static let taskID = "task.id"
+    static let instances = "instance.count"
+    static let path = "file.path"
+    static let mode = "file.mode"
+    static let expiry = "token.expires_at"
+    static let error = "error"
+}

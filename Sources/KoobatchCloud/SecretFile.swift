@@ -1,0 +1,147 @@
+import Foundation
+import KoobatchCore
+import Logging
+import Synchronization
+
+/// A secret in a file, which is read again whenever the file changes and after the secret was refused.
+final class SecretFile: Sendable {
+    /// What is in a file.
+    enum Kind: Sendable {
+        case token
+        case password
+        case secretKey
+    }
+
+    /// The longest file that is read, in bytes; tokens have a few thousand.
+    private static let longest = 64 << 10
+
+    private struct State {
+        var secret: String?
+        var version: FileVersion?
+        var hasWarned = false
+    }
+
+    private let path: String
+    private let kind: Kind
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(path: String, kind: Kind, logger: Logger) {
+        self.path = path
+        self.kind = kind
+        self.logger = logger
+    }
+
+    /// The secret, without white space around it.
+    ///
+    /// - Throws: a failure that says what is wrong with the file and what to do, never what is in it.
+    func secret() throws(ServiceFailure) -> String {
+        let outcome = state.withLock { state -> Result<String, ServiceFailure> in
+            if let secret = state.secret, let version = state.version, version == FileVersion(path: path) {
+                return .success(secret)
+            }
+            let result = read(into: &state)
+            if case .failure = result { state.secret = nil }
+            return result
+        }
+        return try outcome.get()
+    }
+
+    /// Notes that a secret was refused: if it is still the one in force, the file is read again.
+    func refused(_ secret: String) {
+        state.withLock { state in
+            if state.secret == secret { state.secret = nil }
+        }
+    }
+
+    private func read(into state: inout State) -> Result<String, ServiceFailure> {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return .failure(failure("cannot be read: \(Self.reason(errno))")) }
+        defer { close(descriptor) }
+        guard let version = FileVersion(descriptor: descriptor), version.isRegularFile else {
+            return .failure(failure("is not a file"))
+        }
+        guard let bytes = Self.contents(of: descriptor) else {
+            return .failure(failure("cannot be read: \(Self.reason(errno))"))
+        }
+        guard bytes.count <= Self.longest else { return .failure(failure("is too long for one")) }
+        let secret = Self.trimmed(bytes)
+        guard !secret.isEmpty else { return .failure(failure("is empty")) }
+        guard secret.allSatisfy(kind.allows), let text = String(validating: secret, as: UTF8.self) else {
+            return .failure(failure("holds characters that a \(kind.name) cannot have, such as a second line"))
+        }
+        if version.isReadableByOthers, !state.hasWarned {
+            state.hasWarned = true
+            logger.warning(
+                "A file with a secret is readable by every user of this machine; make it mode 0600",
+                metadata: [LogKeys.path: "\(path)", LogKeys.mode: "\(String(version.mode & 0o777, radix: 8))"]
+            )
+        }
+        state.secret = text
+        state.version = version
+        return .success(text)
+    }
+
+    private func failure(_ flaw: String) -> ServiceFailure {
+        ServiceFailure(
+            .unauthenticated,
+            errorCode: ServiceFailure.Code.credentials,
+            message: "the \(kind.name) file \(path) \(flaw); write a valid \(kind.name) to it (\(kind.key))"
+        )
+    }
+
+    private static func contents(of descriptor: Int32) -> [UInt8]? {
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: longest + 1) { buffer, count in
+            while count < buffer.count {
+                let got = Foundation.read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+                if got == 0 { return }
+                if got > 0 {
+                    count += got
+                } else if errno != EINTR {
+                    failed = true
+                    return
+                }
+            }
+        }
+        return failed ? nil : bytes
+    }
+
+    private static func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        guard let first = bytes.firstIndex(where: { !isBlank($0) }),
+            let last = bytes.lastIndex(where: { !isBlank($0) })
+        else { return [] }
+        return bytes[first...last]
+    }
+
+    private static func reason(_ code: Int32) -> String {
+        String(cString: strerror(code))
+    }
+}
+
+extension SecretFile.Kind {
+    fileprivate var name: String {
+        switch self {
+        case .token: "token"
+        case .password: "password"
+        case .secretKey: "secret key"
+        }
+    }
+
+    fileprivate var key: String {
+        switch self {
+        case .token: "koophone.auth.token_file"
+        case .password: "koophone.auth.password_file"
+        case .secretKey: "koophone.auth.secret_key_file"
+        }
+    }
+
+    /// A token goes into a header and a secret key is of its kind; a password may have any characters but controls.
+    fileprivate func allows(_ byte: UInt8) -> Bool {
+        switch self {
+        case .token, .secretKey: (UInt8(ascii: "!")...UInt8(ascii: "~")).contains(byte)
+        case .password: byte >= 0x20 && byte != 0x7F
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import AsyncHTTPClient
+import FoundationEssentials
+import KoobatchCore
+import Logging
+import NIOCore
+import NIOFoundationEssentialsCompat
+import NIOHTTP1
+
+/// A token of IAM and how long it lives.
+struct IssuedToken: Sendable {
+    let text: String
+    let issuedAt: Timestamp
+    let expiresAt: Timestamp
+}
+
+/// IAM, which sells tokens for a password: `POST /v3/auth/tokens`.
+struct TokenIssuer: Sendable {
+    /// What is assumed of a token whose end cannot be read.
+    private static let shortLife = Duration.seconds(3_600)
+
+    private let login: PasswordLogin
+    private let password: SecretFile
+    private let http: HTTPClient
+    private let timeout: Duration
+    private let userAgent: String
+    private let now: @Sendable () -> Timestamp
+
+    init(
+        _ login: PasswordLogin,
+        _ configuration: KooPhoneClient.Configuration,
+        http: HTTPClient,
+        logger: Logger,
+        now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.login = login
+        self.http = http
+        self.now = now
+        timeout = configuration.timeout
+        userAgent = configuration.userAgent
+        password = SecretFile(path: login.passwordFile, kind: .password, logger: logger)
+    }
+
+    /// Asks for a token.
+    ///
+    /// - Throws: a failure of credentials, whatever the cause: without a token nothing can be sent.
+    func issue() async throws(ServiceFailure) -> IssuedToken {
+        let secret = try password.secret()
+        var request = HTTPClientRequest(url: login.endpoint.url + "/v3/auth/tokens?nocatalog=true")
+        request.method = .POST
+        request.headers = ["Content-Type": "application/json", "User-Agent": userAgent]
+        request.body = .bytes(ByteBuffer(bytes: body(password: secret)))
+        let complete = request
+        let issuedAt = now()
+        let response: (head: HTTPClientResponse, body: ByteBuffer)
+        do {
+            response = try await withTimeout(timeout) {
+                let head = try await http.execute(complete, deadline: .distantFuture)
+                return (head, try await head.body.collect(upTo: KooPhoneClient.longestAnswer))
+            }
+        } catch {
+            let failure = TransportFailure(error: error, began: nil, host: login.endpoint.host, timeout: timeout)
+                .classified
+            if failure.errorCode == ServiceFailure.Code.interrupted { throw TransportFailure.interruptedBefore }
+            throw Self.failure(failure.message)
+        }
+        let status = Int(response.head.status.code)
+        guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status) else {
+            if status == 401 { password.refused(secret) }
+            throw Self.failure(
+                "IAM answered with status \(status)\(Self.explanation(response.body)); check user, domain, project and"
+                    + " password of koophone.auth",
+                status: status,
+                retryAfter: response.head.headers.first(name: "Retry-After")
+                    .flatMap { RetryAfter.duration($0, now: issuedAt) }
+            )
+        }
+        let expiresAt = Self.end(response.body) ?? issuedAt + Self.shortLife
+        return IssuedToken(text: text, issuedAt: issuedAt, expiresAt: expiresAt)
+    }
+
+    private func body(password: String) -> [UInt8] {
+        var bytes = Array(#"{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":"#.utf8)
+        bytes.appendJSON(login.user)
+        bytes += Array(#","password":"#.utf8)
+        bytes.appendJSON(password)
+        bytes += Array(#","domain":{"name":"#.utf8)
+        bytes.appendJSON(login.domain)
+        bytes += Array(#"}}}},"scope":{"project":{"name":"#.utf8)
+        bytes.appendJSON(login.project)
+        bytes += Array("}}}}".utf8)
+        return bytes
+    }
+
+    private static func failure(_ message: String, status: Int? = nil, retryAfter: Duration? = nil) -> ServiceFailure {
+        ServiceFailure(
+            .unauthenticated,
+            httpStatus: status,
+            errorCode: ServiceFailure.Code.credentials,
+            message: "no token: \(message)",
+            retryAfter: retryAfter
+        )
+    }
+
+    private static func explanation(_ body: ByteBuffer) -> String {
+        do {
+            let message = try JSONDecoder().decode(IAMRefusal.self, from: body).error.message
+            return " (\(PlainText.bounded(message)))"
+        } catch {
+            return ""
+        }
+    }
+
+    /// Reads `2026-01-02T03:04:05.123456Z`, cut to milliseconds.
+    private static func end(_ body: ByteBuffer) -> Timestamp? {
+        do {
+            let text = try JSONDecoder().decode(IAMToken.Description.self, from: body).token.expiresAt
+            return Timestamp(text.prefix(23) + "Z")
+        } catch {
+            return nil
+        }
+    }
+}
+
+private struct IAMRefusal: Decodable {
+    struct Explanation: Decodable {
+        let message: String
+    }
+
+    let error: Explanation
+}
+
+extension IAMToken {
+    /// The part of IAM's answer that says how long a token lives.
+    fileprivate struct Description: Decodable {
+        struct Token: Decodable {
+            let expiresAt: String
+
+            enum CodingKeys: String, CodingKey {
+                case expiresAt = "expires_at"
+            }
+        }
+
+        let token: Token
+    }
+}

@@ -1,0 +1,96 @@
+import AsyncHTTPClient
+import KoobatchCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// An exchange that ended without an answer.
+struct TransportFailure {
+    /// What AsyncHTTPClient or the time limit threw.
+    let error: any Error
+    /// Whether the body of the request may have been sent; `nil` for a request without one.
+    let began: Bool?
+    /// The host, for messages.
+    let host: String
+    /// The limit, for messages.
+    let timeout: Duration
+
+    /// A request that was cancelled before anything was done for it.
+    static let interruptedBefore = ServiceFailure(
+        .notSent,
+        errorCode: ServiceFailure.Code.interrupted,
+        message: "interrupted before the request was sent"
+    )
+
+    /// What it means for the request.
+    var classified: ServiceFailure {
+        began ?? happensAfterSending ? afterSending : beforeSending
+    }
+
+    private var beforeSending: ServiceFailure {
+        if isInterruption { return Self.interruptedBefore }
+        return ServiceFailure(
+            .notSent,
+            errorCode: ServiceFailure.Code.connect,
+            message: "no connection to \(host): \(reason)"
+        )
+    }
+
+    private var afterSending: ServiceFailure {
+        let (code, message) =
+            switch error {
+            case _ where isInterruption:
+                (ServiceFailure.Code.interrupted, "interrupted while the answer was awaited")
+            case is TimedOut:
+                (ServiceFailure.Code.timeout, "no answer within \(seconds) seconds")
+            case is NIOTooManyBytesError:
+                (ServiceFailure.Code.badAnswer, "the answer is longer than \(KooPhoneClient.longestAnswer) bytes")
+            case let error as HTTPParserError where error != .invalidEOFState:
+                (ServiceFailure.Code.badAnswer, "the answer is not HTTP: \(reason)")
+            default:
+                (ServiceFailure.Code.connectionLost, "the connection to \(host) was lost before the answer: \(reason)")
+            }
+        return ServiceFailure(.unknown, errorCode: code, message: message)
+    }
+
+    /// The time limit is not asked here: without a body, a request that took too long counts as sent.
+    private var happensAfterSending: Bool {
+        switch error {
+        case let error as HTTPClientError:
+            [.remoteConnectionClosed, .readTimeout, .writeTimeout, .cancelled, .requestStreamCancelled].contains(error)
+        case is HTTPParserError, is NIOTooManyBytesError, is TimedOut, is CancellationError: true
+        default: false
+        }
+    }
+
+    private var isInterruption: Bool {
+        switch error {
+        case is CancellationError: true
+        case let error as HTTPClientError: error == .cancelled || error == .alreadyShutdown
+        default: false
+        }
+    }
+
+    /// A few words without values of headers, which some descriptions hold.
+    private var reason: String {
+        switch error {
+        case is TimedOut: "none within \(seconds) seconds"
+        case let error as HTTPClientError: error.shortDescription
+        case let error as NIOConnectionError: Self.reason(of: error)
+        case let error as IOError: error.description
+        default: PlainText.bounded("\(error)")
+        }
+    }
+
+    private static func reason(of error: NIOConnectionError) -> String {
+        if let attempt = error.connectionErrors.first {
+            return PlainText.bounded("\(attempt.error)")
+        }
+        if error.dnsAError != nil || error.dnsAAAAError != nil {
+            return "its name cannot be resolved"
+        }
+        return "the attempt failed"
+    }
+
+    private var seconds: String { "\(timeout.inSeconds)" }
+}

@@ -1,2 +1,0 @@
-import Subprocess
-print(1)

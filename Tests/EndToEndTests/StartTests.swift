@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+@Suite("Starting the program")
+struct StartTests {
+    @Test("every problem of the configuration is reported at once, with exit status 78")
+    func badConfiguration() throws {
+        let koobatch = try Koobatch()
+        try "koophone: {endpoint: ''}\nsubmit: {chunk_size: 101, timeout: soon}\nlog: {level: loud}\n".write(
+            to: koobatch.folder.appending(path: "koobatch.yaml"),
+            atomically: true,
+            encoding: .utf8
+        )
+        let run = try koobatch.program(["run"])
+        #expect(run.wait() == 78)
+        let said = try run.errors
+        for part in [
+            "koophone.endpoint: required", "koophone.auth.token_file: required",
+            "submit.chunk_size: must be a whole number from 1 to 100, not 101",
+            "submit.timeout: must be a number of seconds", "log.level: must be",
+        ] {
+            #expect(said.contains(part), "\(said)")
+        }
+    }
+
+    @Test("the environment overrides the file")
+    func environment() throws {
+        let koobatch = try Koobatch()
+        let run = try koobatch.program(["run"], environment: ["KOOBATCH_SUBMIT_CHUNK_SIZE": "0"])
+        #expect(run.wait() == 78)
+        #expect(try run.errors.contains("submit.chunk_size"))
+    }
+
+    @Test(
+        "an endpoint that would send the token in the clear or nowhere is refused",
+        arguments: [
+            "http://koophone.example.com", "ftp://127.0.0.1", "koophone.example.com", "https://user:secret@host",
+        ]
+    )
+    func badEndpoint(endpoint: String) throws {
+        let koobatch = try Koobatch()
+        let run = try koobatch.program(["run"], environment: ["KOOBATCH_KOOPHONE_ENDPOINT": endpoint])
+        #expect(run.wait() == 78)
+        #expect(try run.errors.contains("koophone.endpoint"))
+        #expect(try !run.errors.contains("secret"))
+    }
+
+    @Test("migrate creates the database, is harmless to repeat and refuses what it does not know")
+    func migrate() throws {
+        let koobatch = try Koobatch()
+        let path = koobatch.folder.appending(path: "new.db").path
+        func migrate() throws -> (Int32, String) {
+            let program = try koobatch.program(["migrate", "--database", path])
+            return (program.wait(), try program.output + program.errors)
+        }
+        #expect(try migrate() == (0, "created \(path), schema version 1\n"))
+        #expect(try migrate() == (0, "\(path) is up to date, schema version 1\n"))
+        let shell = SQLiteShell(database: path)
+        try shell.run("PRAGMA user_version = 99;")
+        let (status, said) = try migrate()
+        #expect(status == 1)
+        #expect(said.contains("install a newer koobatch"))
+    }
+
+    @Test("wrong usage ends with the usage status and says how")
+    func usage() throws {
+        let koobatch = try Koobatch()
+        let program = try ChildProcess("koobatch", ["ruin"], in: koobatch.folder)
+        #expect(program.wait() == 64)
+        #expect(try program.errors.contains("Usage: koobatch"))
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// A program of this package that a test starts, signals and waits for.
+final class ChildProcess {
+    private let process = Process()
+    private let outputURL: URL
+    private let errorURL: URL
+
+    /// The folder of the built programs: that of the test bundle.
+    static var builtPrograms: URL {
+        URL(fileURLWithPath: ProcessInfo.processInfo.arguments[0]).deletingLastPathComponent()
+    }
+
+    /// Starts a program; what it prints goes to files of its name in the folder.
+    init(_ program: String, _ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws {
+        let label = "\(program)-\(UUID().uuidString)"
+        outputURL = folder.appending(path: "\(label).out")
+        errorURL = folder.appending(path: "\(label).err")
+        for url in [outputURL, errorURL] { try Data().write(to: url) }
+        process.executableURL = Self.builtPrograms.appending(path: program)
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: outputURL)
+        process.standardError = try FileHandle(forWritingTo: errorURL)
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    var identifier: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+
+    /// What it has printed so far.
+    var output: String {
+        get throws { String(decoding: try Data(contentsOf: outputURL), as: UTF8.self) }
+    }
+
+    /// What it has said on stderr so far.
+    var errors: String {
+        get throws { String(decoding: try Data(contentsOf: errorURL), as: UTF8.self) }
+    }
+
+    func signal(_ number: Int32) {
+        kill(process.processIdentifier, number)
+    }
+
+    /// Waits for the end and returns the exit status; that of a signal is negative.
+    @discardableResult
+    func wait() -> Int32 {
+        process.waitUntilExit()
+        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Blocks until a database is written, so that a test waits for what happens instead of for a time.
+final class DatabaseChanges {
+    private let descriptor: Int32
+
+    init(database: String) {
+        descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+        inotify_add_watch(descriptor, database + "-wal", UInt32(IN_MODIFY))
+        inotify_add_watch(descriptor, database, UInt32(IN_MODIFY))
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// Returns after a write, or after a fifth of a second without one.
+    func wait() {
+        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        poll(&event, 1, 200)
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        while read(descriptor, &buffer, buffer.count) > 0 {}
+    }
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+/// A koobatch of the test's own: a folder, a simulator, a database, a configuration, and the daemon when it runs.
+final class Koobatch {
+    static let token = "t0"
+    /// The seed of every simulator; set KOOBATCH_TEST_SEED to repeat a run.
+    static let seed = ProcessInfo.processInfo.environment["KOOBATCH_TEST_SEED"].flatMap(UInt64.init) ?? 20_261_123
+
+    let folder: URL
+    let simulator: SimulatorProcess
+    let shell: SQLiteShell
+    private(set) var daemon: ChildProcess?
+    private let changes: DatabaseChanges
+
+    /// Starts a simulator and creates the database.
+    ///
+    /// - Parameter settings: lines of YAML; the sections `submit`, `retry`, `poll` and `shutdown` may be given.
+    init(
+        simulator arguments: [String] = [],
+        settings: String = "retry: {base_delay: 0.02, max_delay: 0.2}\npoll: {initial_delay: 0.02, max_delay: 0.2}"
+    ) throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        simulator = try SimulatorProcess(in: folder, arguments: arguments)
+        shell = SQLiteShell(database: folder.appending(path: "koobatch.db").path)
+        try Self.token.write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
+        chmod(folder.appending(path: "token").path, 0o600)
+        let configuration = """
+            database: \(shell.database)
+            koophone:
+              endpoint: \(simulator.endpoint)
+              auth:
+                token_file: \(folder.appending(path: "token").path)
+            log: {format: json}
+            \(settings)
+            """
+        try configuration.write(to: folder.appending(path: "koobatch.yaml"), atomically: true, encoding: .utf8)
+        let migrate = try ChildProcess(
+            "koobatch",
+            ["migrate", "--config", folder.appending(path: "koobatch.yaml").path],
+            in: folder
+        )
+        let status = migrate.wait()
+        try #require(status == 0, "\(try migrate.errors)")
+        changes = DatabaseChanges(database: shell.database)
+    }
+
+    deinit {
+        daemon?.signal(SIGKILL)
+        daemon?.wait()
+        simulator.child.signal(SIGKILL)
+        simulator.child.wait()
+        do {
+            try FileManager.default.removeItem(at: folder)
+        } catch {
+            print("\(folder.path) stays: \(error)")
+        }
+    }
+
+    /// Another `koobatch` with this configuration.
+    func program(_ arguments: [String], environment: [String: String] = [:]) throws -> ChildProcess {
+        try ChildProcess(
+            "koobatch",
+            arguments + ["--config", folder.appending(path: "koobatch.yaml").path],
+            in: folder,
+            environment: environment
+        )
+    }
+
+    /// Starts the daemon, and waits until it says that it runs.
+    @discardableResult
+    func start() throws -> ChildProcess {
+        let daemon = try program(["run"])
+        self.daemon = daemon
+        try wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        return daemon
+    }
+
+    /// Ends the daemon as systemd does, and returns its exit status.
+    func stop() throws -> Int32 {
+        let daemon = try #require(self.daemon)
+        daemon.signal(SIGTERM)
+        defer { self.daemon = nil }
+        return daemon.wait()
+    }
+
+    /// Ends the daemon as a power cut does.
+    func crash() {
+        daemon?.signal(SIGKILL)
+        daemon?.wait()
+        daemon = nil
+    }
+
+    /// Inserts a job of instances named by number and returns its id.
+    func insert(instances: Int, prefix: String = "i", columns: [(String, String)] = []) throws -> Int {
+        let ids = (0..<instances).map { "\"\(prefix)\($0)\"" }.joined(separator: ",")
+        let names = (["command", "instance_ids"] + columns.map(\.0)).joined(separator: ", ")
+        let values = (["'ls -l /system'", "'[\(ids)]'"] + columns.map(\.1)).joined(separator: ", ")
+        let printed = try shell.run("INSERT INTO command_jobs (\(names)) VALUES (\(values)) RETURNING id;")
+        return try #require(Int(printed))
+    }
+
+    /// Blocks until a query prints 1, looking each time the database is written.
+    func wait(for query: String, within limit: Duration = .seconds(120)) throws {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            do {
+                if try shell.run(query) == "1" { return }
+            } catch let refusal as SQLiteShell.Refusal where refusal.message.contains("locked") {
+                // A database is locked for readers while it is recovered after a crash.
+            }
+            if ContinuousClock.now >= deadline {
+                let said = try daemon?.errors.suffix(2_000) ?? ""
+                Issue.record("not within \(limit): \(query)\n\(try shell.run("SELECT * FROM job_status"))\n\(said)")
+                throw Timeout()
+            }
+            changes.wait()
+        }
+    }
+
+    struct Timeout: Error {}
+
+    /// Blocks until every job has finished.
+    func waitUntilFinished(within limit: Duration = .seconds(120)) throws {
+        try wait(for: "SELECT count(*) = 0 FROM command_jobs WHERE finished_at IS NULL", within: limit)
+    }
+}

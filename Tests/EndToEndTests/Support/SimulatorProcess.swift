@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+/// A `koophone-sim` of the test's own, and what it tells of the truth.
+final class SimulatorProcess {
+    /// One line of its journal: a submission that reached it.
+    struct Entry: Decodable {
+        let request_id: String
+        let command: String
+        let instance_ids: [String]
+        let executed: Bool
+        let task_id: String?
+        let jobs: [[String]]
+        let answer: String
+    }
+
+    let endpoint: String
+    let child: ChildProcess
+
+    init(in folder: URL, arguments: [String] = []) throws {
+        let child = try ChildProcess(
+            "koophone-sim",
+            ["--port", "0", "--token", Koobatch.token, "--seed", "\(Koobatch.seed)"] + arguments,
+            in: folder
+        )
+        var line = ""
+        let deadline = ContinuousClock.now + .seconds(30)
+        while !line.contains("\n"), child.isRunning, ContinuousClock.now < deadline { line = try child.output }
+        let address = line.split(separator: " ").first { $0.hasPrefix("http://") }
+        endpoint = String(try #require(address, "the simulator said: \(line) \(try child.errors)"))
+        self.child = child
+    }
+
+    /// Replaces its fault plan.
+    func faults(_ plan: String) throws {
+        try curl("-X", "PUT", "--data-binary", plan, "\(endpoint)/sim/faults")
+    }
+
+    /// What was executed and answered, in order of arrival.
+    func journal() throws -> [Entry] {
+        try curl("\(endpoint)/sim/journal").split(separator: "\n")
+            .map { try JSONDecoder().decode(Entry.self, from: Data($0.utf8)) }
+    }
+
+    /// Counters by name.
+    func statistics() throws -> [String: Int] {
+        try JSONDecoder().decode([String: Int].self, from: Data(curl("\(endpoint)/sim/stats").utf8))
+    }
+
+    @discardableResult
+    func curl(_ arguments: String...) throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["curl", "--silent", "--show-error", "--fail-with-body"] + arguments
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "curl \(arguments): \(text)")
+        return text
+    }
+}

@@ -1,0 +1,163 @@
+import KoobatchCloud
+import KoobatchCore
+import Testing
+
+/// What each form of answer is taken for.
+@Suite
+struct AnswerTests {
+    static let unreadable: [(body: String, flaw: String)] = [
+        ("", "empty"),
+        ("<html></html>", "JSON"),
+        (#"{"data":{"task_id":"t","cmd_jobs":["#, "JSON"),
+        ("[]", "JSON"),
+        ("{}", "error_code"),
+        (#"{"data":{"task_id":"t","cmd_jobs":[]}}"#, "error_code"),
+        (#"{"data":{"task_id":"t","cmd_jobs":[]},"error_code":null}"#, "error_code"),
+        (#"{"error_code":"0"}"#, "data is missing"),
+        (#"{"data":{"cmd_jobs":[]},"error_code":"0"}"#, "data.task_id is missing"),
+        (#"{"data":{"task_id":"","cmd_jobs":[]},"error_code":"0"}"#, "data.task_id"),
+        (#"{"data":{"task_id":"a\u0000b","cmd_jobs":[]},"error_code":"0"}"#, "data.task_id"),
+        (#"{"data":{"task_id":"t"},"error_code":"0"}"#, "data.cmd_jobs"),
+    ]
+
+    @Test(arguments: unreadable)
+    func `An answer that cannot be read means unknown, and says why`(_ example: (body: String, flaw: String))
+        async throws
+    {
+        let failure = try await Self.failure("200 OK", example.body)
+        #expect(failure?.outcome == .unknown)
+        #expect(failure?.errorCode == ServiceFailure.Code.badAnswer)
+        #expect(failure?.message.contains(example.flaw) == true)
+        #expect(failure?.httpStatus == 200)
+    }
+
+    @Test
+    func `An answer that is too long means unknown`() async throws {
+        let failure = try await Self.failure("200 OK", String(repeating: " ", count: 1 << 20) + "{}")
+        #expect(failure?.outcome == .unknown)
+        #expect(failure?.errorCode == ServiceFailure.Code.badAnswer)
+        #expect(failure?.message.contains("longer") == true)
+    }
+
+    @Test
+    func `An answer without a length that is too long means unknown`() async throws {
+        let body = "HTTP/1.1 200 OK\r\n\r\n" + String(repeating: " ", count: 2 << 20)
+        let failure = try await Self.failure(raw: body)
+        #expect(failure?.outcome == .unknown)
+        #expect(failure?.errorCode == ServiceFailure.Code.badAnswer)
+    }
+
+    @Test(arguments: [
+        (#"{"error_code":1000,"error_msg":"no"}"#, "1000"),
+        (#"{"error_code":"common.00000400","error_msg":"no"}"#, "common.00000400"),
+        (#"{"error_code":"APIG.0106","error_msg":"no","request_id":"r"}"#, "APIG.0106"),
+        (#"{"error":{"code":400}}"#, "koobatch.http.400"),
+        ("<html>Bad request</html>", "koobatch.http.400"),
+        ("", "koobatch.http.400"),
+    ])
+    func `A refusal has the code of its body, whatever form that has`(body: String, code: String) async throws {
+        let failure = try await Self.failure("400 Bad Request", body)
+        #expect(failure?.outcome == .refused)
+        #expect(failure?.errorCode == code)
+        #expect(failure?.httpStatus == 400)
+    }
+
+    @Test
+    func `A message is bounded and holds no control characters`() async throws {
+        let long = #"a\u0007\nb"# + String(repeating: "é", count: 600)
+        let failure = try await Self.failure("400 Bad Request", #"{"error_code":"x","error_msg":"\#(long)"}"#)
+        #expect(failure?.message == "ab" + String(repeating: "é", count: 498))
+    }
+
+    @Test
+    func `Any status of success is read like 200`() async throws {
+        let body = #"{"data":{"task_id":"t","cmd_jobs":[{"instance_id":"a","job_id":"j"}]},"error_code":"0"}"#
+        let answer = try await Self.submitting(RawServer.http("202 Accepted", body))
+        #expect(try answer.get() == SubmitAnswer(taskID: "t", jobIDs: ["a": "j"], missing: ["b"]))
+    }
+
+    @Test
+    func `Mappings that cannot be used are left out`() async throws {
+        let jobs = [
+            #"{"instance_id":"a","job_id":"1"}"#, #"{"instance_id":"a","job_id":"1"}"#,
+            #"{"instance_id":"b","job_id":""}"#,
+            #"{"instance_id":"c","job_id":"\#(String(repeating: "x", count: 65))"}"#,
+            #"{"instance_id":"d"}"#, #"{"job_id":"5"}"#, #"{"instance_id":"e","job_id":6}"#,
+            #"{"instance_id":"f","job_id":"7"}"#, #"{"instance_id":"f","job_id":"8"}"#,
+            #"{"instance_id":"f","job_id":"7"}"#,
+        ]
+        let body = #"{"data":{"task_id":"t","cmd_jobs":[\#(jobs.joined(separator: ","))]},"error_code":0}"#
+        let answer = try await Self.submitting(
+            RawServer.http("200 OK", body),
+            .sample(["a", "b", "c", "d", "e", "f"])
+        )
+        #expect(
+            try answer.get() == SubmitAnswer(taskID: "t", jobIDs: ["a": "1", "e": "6"], missing: ["b", "c", "d", "f"])
+        )
+    }
+
+    @Test
+    func `Results are read leniently, one by one`() async throws {
+        let jobs = [
+            #"{"job_id":"run","status":1}"#,
+            #"{"job_id":"ok","status":2,"error_code":"","error_msg":"","execute_msg":" a\nb "}"#,
+            #"{"job_id":"text","status":"2"}"#,
+            #"{"job_id":"bad","status":-1,"error_code":"CPS0005","error_msg":"Phone not\u0007 found.","execute_msg":"x"}"#,
+            #"{"job_id":"odd","status":7}"#, #"{"job_id":"none"}"#, #"{"status":2}"#, #"{"job_id":"","status":2}"#,
+            #"{"job_id":"long","status":2,"execute_msg":"\#(String(repeating: "é", count: 5_000))"}"#,
+        ]
+        let body = #"{"data":{"jobs":[\#(jobs.joined(separator: ","))]},"error_code":"0","error_msg":"ok"}"#
+        let report = try await Self.querying(RawServer.http("200 OK", body))
+        #expect(
+            report.results == [
+                "ok": InstanceResult(succeeded: true, output: " a\nb "),
+                "text": InstanceResult(succeeded: true),
+                "bad": InstanceResult(
+                    succeeded: false,
+                    errorCode: "CPS0005",
+                    errorMessage: "Phone not found.",
+                    output: "x"
+                ),
+                "long": InstanceResult(succeeded: true, output: String(repeating: "é", count: 4_096)),
+            ]
+        )
+    }
+
+    private static func failure(_ status: String, _ body: String) async throws -> ServiceFailure? {
+        try await failure(raw: RawServer.http(status, body))
+    }
+
+    private static func failure(raw answer: String) async throws -> ServiceFailure? {
+        switch try await submitting(answer) {
+        case .success: nil
+        case .failure(let failure): failure
+        }
+    }
+
+    private static func submitting(
+        _ answer: String,
+        _ request: SubmitRequest = .sample()
+    ) async throws -> Result<SubmitAnswer, ServiceFailure> {
+        var result: Result<SubmitAnswer, ServiceFailure>?
+        try await RawServer.serving(.answerAndClose(answer)) { _, port in
+            result = try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                do throws(ServiceFailure) {
+                    return .success(try await client.submit(request))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+        return try #require(result)
+    }
+
+    private static func querying(_ answer: String) async throws -> TaskReport {
+        var report: TaskReport?
+        try await RawServer.serving(.answerAndClose(answer)) { _, port in
+            report = try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                try await client.query(taskID: "t", requestID: RequestID(rawValue: "q"))
+            }
+        }
+        return try #require(report)
+    }
+}

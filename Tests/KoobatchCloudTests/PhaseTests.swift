@@ -1,0 +1,161 @@
+import KooPhoneSimulator
+import KoobatchCloud
+import KoobatchCore
+import NIOCore
+import NIOPosix
+import Testing
+
+/// Whether a request that failed may have reached the API.
+@Suite
+struct PhaseTests {
+    @Test
+    func `A refused connection means not sent`() async throws {
+        let free = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = free.localAddress?.port ?? 0
+        try await free.close()
+        try await withClient(of: "http://127.0.0.1:\(port)") { client in
+            for failure in [await client.failure(), await client.failure(ofTask: "t")] {
+                #expect(failure?.outcome == .notSent)
+                #expect(failure?.errorCode == ServiceFailure.Code.connect)
+                #expect(failure?.message.contains("refused") == true)
+            }
+        }
+    }
+
+    @Test
+    func `A name that does not resolve means not sent`() async throws {
+        try await withClient(of: "https://koophone.invalid") { client in
+            let failure = await client.failure()
+            #expect(failure?.outcome == .notSent)
+            #expect(failure?.errorCode == ServiceFailure.Code.connect)
+            #expect(failure?.message.contains("koophone.invalid") == true)
+        }
+    }
+
+    @Test
+    func `A failed TLS handshake means not sent`() async throws {
+        try await SimulatedAPI.serving { api in
+            let endpoint = api.endpoint.replacing("http:", with: "https:")
+            try await withClient(of: endpoint) { client in
+                for failure in [await client.failure(), await client.failure(ofTask: "t")] {
+                    #expect(failure?.outcome == .notSent)
+                    #expect(failure?.errorCode == ServiceFailure.Code.connect)
+                }
+            }
+        }
+    }
+
+    @Test
+    func `A TLS handshake that never ends means not sent`() async throws {
+        try await RawServer.serving(.silence) { _, port in
+            try await withClient(of: "https://127.0.0.1:\(port)", timeout: .milliseconds(150)) { client in
+                let failure = await client.failure()
+                #expect(failure?.outcome == .notSent)
+                #expect(failure?.errorCode == ServiceFailure.Code.connect)
+            }
+        }
+    }
+
+    @Test
+    func `A connection that is closed after the head means unknown`() async throws {
+        try await RawServer.serving(.closeAfterHead) { _, port in
+            try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                for failure in [await client.failure(), await client.failure(ofTask: "t")] {
+                    #expect(failure?.outcome == .unknown)
+                    #expect(failure?.errorCode == ServiceFailure.Code.connectionLost)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [FaultRule.Endpoint.submit, .query])
+    func `No answer in time means unknown`(_ endpoint: FaultRule.Endpoint) async throws {
+        try await SimulatedAPI.serving(FaultPlan(rules: [FaultRule(.hang, on: endpoint)])) { api in
+            try await withClient(of: api.endpoint, timeout: .milliseconds(150)) { client in
+                let failure =
+                    switch endpoint {
+                    case .submit: await client.failure()
+                    default: await client.failure(ofTask: "t")
+                    }
+                #expect(failure?.outcome == .unknown)
+                #expect(failure?.errorCode == ServiceFailure.Code.timeout)
+            }
+        }
+    }
+
+    @Test
+    func `An answer that stops in the middle ends with the time limit`() async throws {
+        let part = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\":"
+        try await RawServer.serving(.answer(part)) { _, port in
+            try await withClient(of: "http://127.0.0.1:\(port)", timeout: .milliseconds(150)) { client in
+                let failure = await client.failure()
+                #expect(failure?.outcome == .unknown)
+                #expect(failure?.errorCode == ServiceFailure.Code.timeout)
+            }
+        }
+    }
+
+    @Test
+    func `A refusal whose body stops in the middle is a refusal`() async throws {
+        let part = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 1000\r\nRetry-After: 7\r\n\r\n{\"error"
+        try await RawServer.serving(.answerAndClose(part)) { _, port in
+            try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                let failure = await client.failure()
+                #expect(failure?.outcome == .throttled)
+                #expect(failure?.errorCode == "koobatch.http.429")
+                #expect(failure?.retryAfter == .seconds(7))
+            }
+        }
+    }
+
+    @Test
+    func `Cancellation before the connection stands means not sent`() async throws {
+        try await RawServer.serving(.silence) { server, port in
+            try await withClient(of: "https://127.0.0.1:\(port)") { client in
+                let failure = await Self.cancelling(client, onArrivalAt: server)
+                #expect(failure?.outcome == .notSent)
+                #expect(failure?.errorCode == ServiceFailure.Code.interrupted)
+            }
+        }
+    }
+
+    @Test
+    func `Cancellation while the answer is awaited means unknown`() async throws {
+        try await RawServer.serving(.silence) { server, port in
+            try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                let failure = await Self.cancelling(client, onArrivalAt: server)
+                #expect(failure?.outcome == .unknown)
+                #expect(failure?.errorCode == ServiceFailure.Code.interrupted)
+            }
+        }
+    }
+
+    @Test
+    func `A client that was shut down sends nothing`() async throws {
+        let late = try await withClient(of: "http://127.0.0.1:9") { $0 }
+        let failure = await late.failure()
+        #expect(failure?.outcome == .notSent)
+    }
+
+    @Test
+    func `What is not HTTP means unknown`() async throws {
+        try await RawServer.serving(.answer("SSH-2.0-OpenSSH_9.9\r\n")) { _, port in
+            try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                let failure = await client.failure()
+                #expect(failure?.outcome == .unknown)
+                #expect(failure?.errorCode == ServiceFailure.Code.badAnswer)
+            }
+        }
+    }
+
+    /// Submits, and cancels when the first bytes have come to the server.
+    private static func cancelling(_ client: KooPhoneClient, onArrivalAt server: RawServer) async -> ServiceFailure? {
+        await withTaskGroup(of: ServiceFailure?.self) { group in
+            group.addTask { await client.failure() }
+            await server.waitForArrival()
+            group.cancelAll()
+            return await group.next() ?? nil
+        }
+    }
+}

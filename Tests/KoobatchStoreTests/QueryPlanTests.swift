@@ -1,0 +1,162 @@
+import GRDB
+import KoobatchCore
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import KoobatchStore
+
+/// No statement of the daemon and no documented question reads a table from end to end.
+@Suite("Query plans", .database)
+struct QueryPlanTests {
+    /// Indexes that hold no more than the rows that are wanted, so that reading all of one is right.
+    private static let toBeReadWhole = [
+        "job_progress_claimable", "job_progress_unfinished", "chunks_submitting", "chunks_held", "chunks_next_poll",
+        "sqlite_autoindex_error_policies_1",
+    ]
+    /// What is small or not a table.
+    private static let small = [
+        "e", "o", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
+        "instance_status", "why",
+    ]
+
+    private static func readsTooMuch(_ step: String) -> Bool {
+        let words = step.split(separator: " ").map(String.init)
+        guard words.first == "SCAN", words.count > 1 else { return false }
+        if small.contains(words[1]) || words[1].hasPrefix("(subquery") { return false }
+        return !toBeReadWhole.contains { step.contains($0) }
+    }
+
+    private static func plan(of sql: String, _ db: Database) throws -> [String] {
+        // Parameters that are not bound are NULL; the plan does not depend on them.
+        let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN " + sql)
+        let unbound = StatementArguments([DatabaseValue](repeating: .null, count: statement.arguments.description.isEmpty ? 0 : 0))
+        return try Row.fetchAll(statement, arguments: unbound).map { $0["detail"] }
+    }
+
+    /// Statements that a store runs during a whole life of jobs.
+    private func statements() async throws -> Set<String> {
+        let database = try TestDatabase.current()
+        let observer = try database.observer()
+        let seen = Collected()
+        let store = try database.store()
+        store.database.inDatabase { db in
+            db.trace { event in
+                if case .statement(let statement) = event { seen.insert(statement.sql) }
+            }
+        }
+        var driver = StoreDriver(store)
+        _ = try await observer.insertJob((0..<70).map { "i\($0)" }, ["expires_at": "'2020-01-01T01:00'"])
+        _ = try await observer.insertJob(["a", "b"], ["on_unknown": "'hold'", "priority": "1"])
+        try await driver.plan()
+        _ = try await store.nextSubmission(at: driver.now)
+        var claims = try await driver.claim()
+        try await driver.record(driver.lost(claims.removeFirst()))
+        try await driver.record(driver.accepted(claims.removeFirst()), driver.refused(claims.removeFirst()))
+        try await driver.pollAll(observer) { $0.hasSuffix("1") ? nil : true }
+        _ = try await store.record(
+            try await store.duePolls(at: driver.now + .seconds(3_600), places: 9, busy: []).due.map {
+                PollAnswer(poll: $0, result: .success(TaskReport(results: [:])), finishedAt: driver.now)
+            },
+            schedule: try #require(driver.rules.polling),
+            at: driver.now + .seconds(3_600)
+        )
+        _ = try await store.expire(at: driver.now + .seconds(7_200))
+        _ = try await store.recover(
+            rules: SubmissionRules(backoff: driver.rules.backoff, polling: nil),
+            at: driver.now,
+            generator: SeededGenerator(seed: 1)
+        )
+        _ = try await store.nextPlanning(after: driver.now)
+        try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
+        try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
+        try await driver.plan()
+        return seen.value
+    }
+
+    @Test("of the statements of the daemon use the indexes that are meant for them")
+    func daemon() async throws {
+        let statements = try await statements().filter { sql in
+            ["SELECT", "UPDATE", "INSERT", "DELETE"].contains { sql.hasPrefix($0) }
+        }
+        #expect(statements.count > 25)
+        let plans = try await TestDatabase.current().observer().read { db in
+            try statements.map { ($0, try Self.plan(of: $0, db)) }
+        }
+        for (sql, plan) in plans {
+            #expect(plan.filter(Self.readsTooMuch).isEmpty, "\(sql)\n\(plan.joined(separator: "\n"))")
+        }
+        func expect(_ index: String, in fragment: String) {
+            let matching = plans.filter { $0.0.contains(fragment) }
+            #expect(!matching.isEmpty, "no statement contains \(fragment)")
+            #expect(matching.allSatisfy { $0.1.contains { $0.contains(index) } }, "\(fragment): \(matching)")
+        }
+        expect("job_progress_claimable", in: "j.max_concurrency - p.in_flight_chunks")
+        expect("chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)", in: "j.max_concurrency - p.in_flight_chunks")
+        expect("chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)", in: "SELECT id, instance_ids")
+        expect("chunks_next_attempt (next_attempt_at>?)", in: "SELECT min(due)")
+        expect("job_progress_postponed (run_at>?)", in: "SELECT min(due)")
+        expect("job_progress_plannable (run_at<?)", in: "p.planned, p.plan_limit, p.total")
+        expect("job_progress_plannable (run_at>?)", in: "SELECT min(run_at)\n")
+        expect("job_progress_expiring (expires_at", in: "AND expires_at <= ?\n")
+        expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
+        expect("chunks_next_poll (next_poll_at<?)", in: "SELECT id, task_id")
+        expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
+        expect("chunks_submitting", in: "SELECT id FROM chunks WHERE state = 'submitting'")
+        expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
+    }
+
+    @Test(
+        "of the documented questions use indexes",
+        arguments: [
+            "SELECT * FROM job_status WHERE id = 7",
+            "SELECT * FROM job_status ORDER BY id DESC LIMIT 20",
+            "SELECT * FROM instance_status WHERE command_job_id = 7",
+            "SELECT * FROM instance_status WHERE command_job_id = 7 AND state = 'failed'",
+            "SELECT * FROM task_map WHERE command_job_id = 7",
+            "SELECT * FROM outputs WHERE command_job_id = 7",
+            "SELECT * FROM why",
+            "SELECT * FROM why WHERE command_job_id = 7",
+            "SELECT * FROM daemon",
+            "SELECT * FROM chunks WHERE command_job_id = 7",
+            "SELECT * FROM attempts WHERE chunk_id = 91 ORDER BY id",
+        ]
+    )
+    func questions(_ sql: String) async throws {
+        let plan = try await TestDatabase.current().observer().read { try Self.plan(of: sql, $0) }
+        let isList = sql.contains("LIMIT")
+        #expect(plan.filter(Self.readsTooMuch).filter { !(isList && $0.hasPrefix("SCAN j")) }.isEmpty, "\(plan)")
+    }
+
+    @Test(
+        "of the triggers behind a user's statement use indexes",
+        arguments: [
+            "INSERT INTO command_jobs (command, instance_ids, unique_key) VALUES ('id', '[\"a\"]', 'k')",
+            "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2",
+            "UPDATE command_jobs SET priority = 9, max_concurrency = 4, run_at = 'now' WHERE id = 2",
+            "UPDATE command_jobs SET state = 'queued' WHERE id = 4",
+            "UPDATE chunks SET state = 'pending' WHERE id = 4",
+            "UPDATE chunks SET state = 'failed' WHERE id = 4",
+            "DELETE FROM command_jobs WHERE id = 4",
+        ]
+    )
+    func triggers(_ sql: String) throws {
+        let shell = try TestDatabase.current().shell
+        try shell.rows(Stages.statements)
+        let outcome = try shell.outcome(of: ".eqp trigger\n\(sql);")
+        #expect(outcome.status == 0)
+        let steps = outcome.output.split(separator: "\n").map { $0.drop { !$0.isLetter } }
+        #expect(!steps.isEmpty)
+        #expect(steps.map(String.init).filter(Self.readsTooMuch).isEmpty, "\(outcome.output)")
+    }
+}
+
+private final class Collected: Sendable {
+    private let statements = Mutex<Set<String>>([])
+
+    var value: Set<String> { statements.withLock { $0 } }
+
+    func insert(_ statement: String) {
+        statements.withLock { _ = $0.insert(statement) }
+    }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import GRDB
+import KoobatchCore
+import KoobatchStore
+import TestSupport
+
+/// What the daemon does with a store, step by step and with a clock of the test's own.
+struct StoreDriver: Sendable {
+    static let rules = SubmissionRules(
+        backoff: Backoff(base: .seconds(1), maximum: .seconds(60)),
+        polling: PollSchedule(initialDelay: .seconds(1), maxDelay: .seconds(10), resultTimeout: .seconds(600))
+    )
+
+    let store: Store
+    var rules = StoreDriver.rules
+    var now = Timestamp.start
+    private var generator = SeededGenerator(seed: 1)
+
+    init(_ store: Store) {
+        self.store = store
+    }
+
+    init(_ database: TestDatabase) throws {
+        self.init(try database.store())
+    }
+
+    /// Cuts everything that is due into chunks and returns how many there are.
+    @discardableResult
+    func plan(chunkSize: Int = 32) async throws -> Int {
+        while try await store.replan(at: now, chunkSize: chunkSize, chunks: 256) {}
+        var written = 0
+        while true {
+            let slices = try await store.jobsToPlan(at: now, instances: 1_000_000, known: nil).map { job in
+                let instances = try job.parseInstanceIDs()[job.planned..<job.planLimit]
+                let chunks = Chunking.chunks(of: instances, size: chunkSize)
+                return PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init))
+            }
+            if slices.isEmpty { return written }
+            written += try await store.plan(slices, at: now)
+        }
+    }
+
+    /// Records answers and claims chunks.
+    mutating func turn(_ answers: [SubmissionAnswer] = [], places: Int = 0) async throws -> SubmissionTurn {
+        defer { _ = generator.next() }
+        return try await store.submissionTurn(
+            answers: answers,
+            places: places,
+            rules: rules,
+            at: now,
+            generator: generator
+        )
+    }
+
+    /// Claims chunks that are due.
+    mutating func claim(_ places: Int = 100) async throws -> [ClaimedChunk] {
+        try await turn(places: places).claims
+    }
+
+    @discardableResult
+    mutating func record(_ answers: SubmissionAnswer...) async throws -> [SubmissionDecision?] {
+        try await turn(answers).decisions
+    }
+
+    func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> SubmissionAnswer {
+        let named = claim.request.instanceIDs.filter { !missing.contains($0) }
+        let answer = SubmitAnswer(
+            taskID: "task-\(claim.attempt.rawValue)",
+            jobIDs: Dictionary(uniqueKeysWithValues: named.map { ($0, "job-\(claim.attempt.rawValue)-\($0)") }),
+            missing: claim.request.instanceIDs.filter(missing.contains)
+        )
+        return SubmissionAnswer(claim: claim, result: .success(answer), finishedAt: now)
+    }
+
+    func refused(_ claim: ClaimedChunk, code: String = "KOOPHONE.API.1000", status: Int = 400) -> SubmissionAnswer {
+        failed(claim, ServiceFailure(.refused, httpStatus: status, errorCode: code, message: "no"))
+    }
+
+    func failed(_ claim: ClaimedChunk, _ failure: ServiceFailure) -> SubmissionAnswer {
+        SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: now)
+    }
+
+    func lost(_ claim: ClaimedChunk) -> SubmissionAnswer {
+        failed(claim, ServiceFailure(.unknown, errorCode: ServiceFailure.Code.timeout, message: "no answer"))
+    }
+
+    /// Has every due chunk accepted.
+    mutating func submitAll() async throws {
+        while case let claims = try await claim(), !claims.isEmpty {
+            _ = try await turn(claims.map { accepted($0) })
+        }
+    }
+
+    /// The results of a task: what the closure says of each `job_id`, nothing for `nil`.
+    func report(
+        _ poll: DuePoll,
+        _ database: DatabaseQueue,
+        _ succeeded: @Sendable (String) -> Bool?
+    ) async throws -> PollAnswer {
+        let jobs = try await database.read { db in
+            try String.fetchAll(
+                db,
+                sql: "SELECT job_id FROM instance_jobs WHERE chunk_id = ? AND job_id IS NOT NULL",
+                arguments: [poll.chunk]
+            )
+        }
+        let results = jobs.compactMap { job in
+            succeeded(job).map {
+                (job, InstanceResult(succeeded: $0, errorCode: $0 ? nil : "CPS0005", output: "out"))
+            }
+        }
+        let report = TaskReport(results: Dictionary(uniqueKeysWithValues: results))
+        return PollAnswer(poll: poll, result: .success(report), finishedAt: now)
+    }
+
+    /// Asks for all results that are awaited; each is what the closure says.
+    mutating func pollAll(
+        _ database: DatabaseQueue,
+        _ succeeded: @Sendable (String) -> Bool? = { _ in true }
+    ) async throws {
+        now = now + .seconds(60)
+        guard let polling = rules.polling else { return }
+        var answers: [PollAnswer] = []
+        for poll in try await store.duePolls(at: now, places: 10_000, busy: []).due {
+            answers.append(try await report(poll, database, succeeded))
+        }
+        _ = try await store.record(answers, schedule: polling, at: now)
+    }
+}
+
+extension DatabaseQueue {
+    /// Inserts a job that is due at the start of the tests' clock; returns its id.
+    func insertJob(_ instances: [String], _ columns: KeyValuePairs<String, String> = [:]) async throws -> CommandJobID {
+        let names = columns.map { ", \($0.key)" }.joined()
+        let values = columns.map { ", \($0.value)" }.joined()
+        let runAt = columns.contains { $0.key == "run_at" } ? ("", "") : (", run_at", ", '\(Timestamp.start)'")
+        return try await writeWithoutTransaction { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO command_jobs (command, instance_ids\(runAt.0)\(names)) VALUES ('id', ?\(runAt.1)\(values))
+                    """,
+                arguments: [Self.json(instances)]
+            )
+            return CommandJobID(rawValue: db.lastInsertedRowID)
+        }
+    }
+
+    private static func json(_ instances: [String]) throws -> String {
+        String(decoding: try JSONEncoder().encode(instances), as: UTF8.self)
+    }
+
+    /// Runs statements of a user.
+    func user(_ sql: String) async throws {
+        try await writeWithoutTransaction { try $0.execute(sql: sql) }
+    }
+
+    /// The rows of a query, as text.
+    func rows(_ sql: String) async throws -> [[String?]] {
+        try await read { db in
+            try Row.fetchAll(db, sql: sql).map { row in row.databaseValues.map { String.fromDatabaseValue($0) ?? text($0) } }
+        }
+    }
+
+    /// A row of a query, as text.
+    func row(_ sql: String) async throws -> [String?] {
+        try await rows(sql).first ?? []
+    }
+}
+
+private func text(_ value: DatabaseValue) -> String? {
+    value.isNull ? nil : Int64.fromDatabaseValue(value).map(String.init) ?? Double.fromDatabaseValue(value).map { "\($0)" }
+}
