@@ -33,10 +33,8 @@ final class RequestHandler: Sendable {
         do {
             body = try await request.body.collect(upTo: Self.longestBody)
         } catch is NIOTooManyBytesError {
-            var answer = Refusal.tooLarge.answer
-            answer.fields[.connection] = "close"
-            try await answer.send(through: writer, on: channel)
-            throw ConnectionLost()
+            try await Refusal.tooLarge.answer.send(through: writer, on: channel)
+            return
         }
         let target = RequestTarget(request.head.path ?? "/")
         if request.method == .get, target.path == "/sim/journal" {

@@ -52,22 +52,21 @@ struct SignatureVerifier: Sendable {
         if !path.hasSuffix("/") {
             path += "/"
         }
-        let query = target.query.split(separator: "&")
-            .map { pair in
-                let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                return PercentEncoding.normalized(parts[0]) + "=" + (parts.count > 1 ? PercentEncoding.normalized(parts[1]) : "")
-            }
-            .sorted()
-            .joined(separator: "&")
+        let query = target.query.split(separator: "&").map(normalizedPair).sorted().joined(separator: "&")
         var headers = ""
-        for name in signedHeaders {
+        for name in signedHeaders.sorted() {
             guard let value = value(of: name, in: head) else { return nil }
             headers += "\(name):\(value)\n"
         }
         return [
-            head.method.rawValue, path, query, headers, signedHeaders.joined(separator: ";"),
+            head.method.rawValue, path, query, headers, signedHeaders.sorted().joined(separator: ";"),
             digest(body.readableBytesView),
         ].joined(separator: "\n")
+    }
+
+    private static func normalizedPair(_ pair: Substring) -> String {
+        let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return PercentEncoding.normalized(parts[0]) + "=" + PercentEncoding.normalized(parts.dropFirst().first ?? "")
     }
 
     private static func value(of name: String, in head: HTTPRequest) -> Substring? {

@@ -40,22 +40,23 @@ public struct Simulator: Service {
             throw SimulatorError.notLoopback(configuration.host)
         }
         let handler = RequestHandler(configuration: configuration, clock: clock)
-        let server = try HTTPServerBuilder
-            .http1(configuration: .init(additionalChannelHandlers: [ClientPatience()]))
-            .buildServer(
-                configuration: ServerConfiguration(
-                    address: .hostname(configuration.host, port: configuration.port),
-                    backlog: 4_096
-                ),
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: logger,
-                responder: { request, writer, channel in
-                    try await handler.respond(to: request, through: writer, on: channel)
-                },
-                onServerRunning: { channel in
-                    await onReady(channel.localAddress?.port ?? configuration.port)
-                }
-            )
+        let protocols = HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: [ClientPatience()])
+        )
+        let server = try protocols.buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                backlog: 4_096
+            ),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger,
+            responder: { request, writer, channel in
+                try await handler.respond(to: request, through: writer, on: channel)
+            },
+            onServerRunning: { channel in
+                await onReady(channel.localAddress?.port ?? configuration.port)
+            }
+        )
         try await server.run()
     }
 }

@@ -7,7 +7,7 @@ struct ThrottleWindow: Sendable {
 
     /// Counts a request that is let through; refused ones do not count.
     mutating func admit(at now: Date, limit: Int) -> Bool {
-        if now.timeIntervalSince(openedAt) >= 1 {
+        if abs(now.timeIntervalSince(openedAt)) >= 1 {
             openedAt = now
             admitted = 0
         }

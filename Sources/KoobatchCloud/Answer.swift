@@ -20,7 +20,8 @@ struct Answer: Sendable {
         location = response.headers.first(name: "Location")
         do {
             body = try await response.body.collect(upTo: longest)
-        } catch  where !(200..<300).contains(status) {
+        } catch {
+            guard !(200..<300).contains(status) else { throw error }
             body = ByteBuffer()
         }
     }
@@ -78,13 +79,11 @@ extension Answer {
     ///
     /// Bytes that are not UTF-8, such as output of a command that was cut within a character, are replaced.
     private func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
-        do {
+        guard String(validating: body.readableBytesView, as: UTF8.self) == nil else {
             return try Self.decoder.decode(type, from: body)
-        } catch {
-            let mended = String(decoding: body.readableBytesView, as: UTF8.self)
-            guard !mended.utf8.elementsEqual(body.readableBytesView) else { throw error }
-            return try Self.decoder.decode(type, from: Data(mended.utf8))
         }
+        let mended = String(decoding: body.readableBytesView, as: UTF8.self)
+        return try Self.decoder.decode(type, from: Data(mended.utf8))
     }
 
     private static let decoder = JSONDecoder()

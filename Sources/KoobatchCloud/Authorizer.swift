@@ -18,13 +18,14 @@ enum Authorizer: Sendable {
         _ configuration: KooPhoneClient.Configuration,
         http: HTTPClient,
         logger: Logger,
-        now: @escaping @Sendable () -> Timestamp
+        now: @escaping @Sendable () -> Timestamp,
+        pause: @escaping Pause
     ) {
         switch configuration.credentials {
         case .tokenFile(let path):
             self = .tokenFile(SecretFile(path: path, kind: .token, logger: logger))
         case .password(let login):
-            let issuer = TokenIssuer(login, configuration, http: http, logger: logger, now: now)
+            let issuer = TokenIssuer(login, configuration, http: http, logger: logger, now: now, pause: pause)
             self = .password(
                 IAMToken(logger: logger, now: now) { () throws(ServiceFailure) in try await issuer.issue() }
             )

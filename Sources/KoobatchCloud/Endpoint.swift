@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 
 /// The URL that the paths of the API are appended to.
 struct Endpoint: Hashable, Sendable {
@@ -21,7 +21,9 @@ struct Endpoint: Hashable, Sendable {
         if let port = parts.port, !(1...65_535).contains(port) { throw .notURL(text) }
         guard scheme == "https" || Self.isLoopback(host) else { throw .plainHTTP(host) }
         let authority = parts.port.map { "\(host):\($0)" } ?? host
-        path = parts.path.split(separator: "/").map { "/" + PathSegment.encoded(String($0)) }.joined()
+        path = parts.percentEncodedPath.split(separator: "/").map { segment in
+            "/" + PathSegment.encoded(segment.removingPercentEncoding ?? String(segment))
+        }.joined()
         self.url = "\(scheme)://\(authority)\(path)"
         self.host = authority
     }

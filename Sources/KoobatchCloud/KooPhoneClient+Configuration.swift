@@ -29,24 +29,5 @@ extension KooPhoneClient {
             self.connections = max(1, connections)
             self.userAgent = userAgent
         }
-
-        /// Creates a configuration with a token that somebody else keeps fresh in a file.
-        ///
-        /// - Throws: what is wrong with the endpoint.
-        public init(
-            endpoint: String,
-            tokenFile: String,
-            timeout: Duration,
-            connections: Int,
-            userAgent: String
-        ) throws(EndpointError) {
-            try self.init(
-                endpoint: endpoint,
-                credentials: .tokenFile(path: tokenFile),
-                timeout: timeout,
-                connections: connections,
-                userAgent: userAgent
-            )
-        }
     }
 }

@@ -10,7 +10,8 @@ extension KooPhoneClient {
             requestID: requestID,
             reading: QueryContent.self
         )
-        return content.report
+        guard let report = content.report else { throw .badAnswer("data.jobs is missing", status: 200) }
+        return report
     }
 }
 
@@ -37,11 +38,13 @@ struct QueryContent: Decodable, Sendable {
         }
     }
 
-    /// The jobs that have ended.
-    var report: TaskReport {
+    /// The jobs that have ended; `nil` if the answer does not say.
+    var report: TaskReport? {
+        guard let jobs else { return nil }
         var results: [String: InstanceResult] = [:]
-        for job in jobs ?? [] {
-            guard let jobID = job.jobID?.text, let succeeded = Self.hasSucceeded(job.status?.text) else { continue }
+        for job in jobs {
+            guard let jobID = job.jobID?.text, !jobID.isEmpty, let succeeded = Self.hasSucceeded(job.status?.text)
+            else { continue }
             results[jobID] = InstanceResult(
                 succeeded: succeeded,
                 errorCode: Self.filled(job.errorCode).map { PlainText.bounded($0, to: 64) },

@@ -10,7 +10,8 @@ import NIOHTTP1
 /// it is decided elsewhere. Proxies are not used, and TLS certificates are verified against the trust of the system.
 /// `shutdown()` must be called before the last reference goes.
 public struct KooPhoneClient: CommandService {
-    /// The longest answer that is read, in bytes: an answer about 100 instances has some 200 KiB at the most.
+    /// The longest answer that is read, in bytes: the results of 100 instances have 600 KiB at the most, and that only
+    /// if every byte of their output is escaped.
     static let longestAnswer = 1 << 20
 
     /// How long a connection may lie idle; kept short, because a request on a connection that the other side has
@@ -22,6 +23,7 @@ public struct KooPhoneClient: CommandService {
     private let authorizer: Authorizer
     private let http: HTTPClient
     private let now: @Sendable () -> Timestamp
+    private let pause: Pause
 
     /// Creates a client; it connects with its first request.
     ///
@@ -34,17 +36,29 @@ public struct KooPhoneClient: CommandService {
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp = WallClock.now
     ) {
+        self.init(configuration: configuration, logger: logger, now: now) { try await Task.sleep(for: $0) }
+    }
+
+    init(
+        configuration: Configuration,
+        logger: Logger,
+        now: @escaping @Sendable () -> Timestamp,
+        pause: @escaping Pause
+    ) {
         self.configuration = configuration
         self.logger = logger
         self.now = now
+        self.pause = pause
         http = HTTPClient(
             eventLoopGroup: HTTPClient.defaultEventLoopGroup,
             configuration: Self.transport(configuration)
         )
-        authorizer = Authorizer(configuration, http: http, logger: logger, now: now)
+        authorizer = Authorizer(configuration, http: http, logger: logger, now: now, pause: pause)
     }
 
     /// Ends every request in flight and closes the connections.
+    ///
+    /// It waits for connections that are being made, for at most their time limit of 10 seconds.
     public func shutdown() async throws {
         try await http.shutdown()
     }
@@ -108,7 +122,7 @@ extension KooPhoneClient {
         }
         let marked = request
         do {
-            return try await withTimeout(configuration.timeout) {
+            return try await withTimeout(configuration.timeout, pause: pause) {
                 let response = try await http.execute(marked, deadline: .distantFuture)
                 return try await Answer(response, longest: Self.longestAnswer)
             }

@@ -40,9 +40,7 @@ final class SecretFile: Sendable {
             if let secret = state.secret, let version = state.version, version == FileVersion(path: path) {
                 return .success(secret)
             }
-            let result = read(into: &state)
-            if case .failure = result { state.secret = nil }
-            return result
+            return read(into: &state)
         }
         return try outcome.get()
     }

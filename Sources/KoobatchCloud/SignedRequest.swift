@@ -3,7 +3,7 @@ import Crypto
 /// A request as `SDK-HMAC-SHA256` signs it.
 ///
 /// The steps are those of Huawei Cloud's API Request Signing Guide
-/// (https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm.html).
+/// (https://support.huaweicloud.com/intl/en-us/devg-apisign/api-sign-algorithm-002.html).
 struct SignedRequest {
     private static let algorithm = "SDK-HMAC-SHA256"
 

@@ -1,3 +1,6 @@
+/// Waits for a time; throws when its task is cancelled.
+typealias Pause = @Sendable (Duration) async throws -> Void
+
 /// A time limit was reached.
 struct TimedOut: Error {}
 
@@ -12,9 +15,14 @@ private enum Ending<Value: Sendable>: Sendable {
 /// A value that the operation returns counts, even if it comes together with the limit or with cancellation: an answer
 /// that is there is never thrown away.
 ///
+/// - Parameters:
+///   - limit: how long the operation may take.
+///   - pause: waits for that long; tests bring their own.
+///   - operation: obeys cancellation.
 /// - Throws: `TimedOut` if the limit ended the operation, else what the operation throws.
 func withTimeout<Value: Sendable>(
     _ limit: Duration,
+    pause: @escaping Pause,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     let result = await withTaskGroup(of: Ending<Value>.self) { group -> Result<Value, any Error> in
@@ -27,7 +35,7 @@ func withTimeout<Value: Sendable>(
         }
         group.addTask {
             do {
-                try await Task.sleep(for: limit)
+                try await pause(limit)
                 return .timeIsUp
             } catch {
                 return .timerStopped

@@ -24,17 +24,20 @@ struct TokenIssuer: Sendable {
     private let timeout: Duration
     private let userAgent: String
     private let now: @Sendable () -> Timestamp
+    private let pause: Pause
 
     init(
         _ login: PasswordLogin,
         _ configuration: KooPhoneClient.Configuration,
         http: HTTPClient,
         logger: Logger,
-        now: @escaping @Sendable () -> Timestamp
+        now: @escaping @Sendable () -> Timestamp,
+        pause: @escaping Pause
     ) {
         self.login = login
         self.http = http
         self.now = now
+        self.pause = pause
         timeout = configuration.timeout
         userAgent = configuration.userAgent
         password = SecretFile(path: login.passwordFile, kind: .password, logger: logger)
@@ -53,7 +56,7 @@ struct TokenIssuer: Sendable {
         let issuedAt = now()
         let response: (head: HTTPClientResponse, body: ByteBuffer)
         do {
-            response = try await withTimeout(timeout) {
+            response = try await withTimeout(timeout, pause: pause) {
                 let head = try await http.execute(complete, deadline: .distantFuture)
                 return (head, try await head.body.collect(upTo: KooPhoneClient.longestAnswer))
             }

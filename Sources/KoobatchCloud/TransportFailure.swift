@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 import KoobatchCore
 import NIOCore
 import NIOHTTP1
@@ -53,12 +54,13 @@ struct TransportFailure {
         return ServiceFailure(.unknown, errorCode: code, message: message)
     }
 
-    /// The time limit is not asked here: without a body, a request that took too long counts as sent.
+    /// For a request without a body, which leaves no mark: nobody is harmed where this errs.
     private var happensAfterSending: Bool {
         switch error {
         case let error as HTTPClientError:
             [.remoteConnectionClosed, .readTimeout, .writeTimeout, .cancelled, .requestStreamCancelled].contains(error)
         case is HTTPParserError, is NIOTooManyBytesError, is TimedOut, is CancellationError: true
+        case let error as IOError: error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
         default: false
         }
     }
@@ -92,5 +94,8 @@ struct TransportFailure {
         return "the attempt failed"
     }
 
-    private var seconds: String { "\(timeout.inSeconds)" }
+    private var seconds: String {
+        let (whole, fraction) = timeout.components
+        return fraction == 0 ? "\(whole)" : "\(timeout.inSeconds)"
+    }
 }

@@ -17,7 +17,7 @@ public struct Backoff: Hashable, Sendable {
 
     /// The longest that the delay after the given number of failures can be; 1 is the first failure, less counts as 1.
     public func bound(afterFailures failures: Int) -> Duration {
-        let doublings = min(max(failures - 1, 0), 62)
+        let doublings = min(max(failures, 1) - 1, 62)
         let seconds = base.inSeconds * Double(1 << doublings)
         return seconds >= maximum.inSeconds ? maximum : .milliseconds(Int64(seconds * 1_000))
     }

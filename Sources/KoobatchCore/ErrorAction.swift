@@ -19,7 +19,8 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
     public static func fallback(httpStatus: Int?) -> ErrorAction {
         switch httpStatus {
         case .some(401): .authenticate
-        case .some(403), .some(404): .stop
+        // A redirect is never followed: the endpoint is not the API.
+        case .some(300..<400), .some(403), .some(404): .stop
         case .some(413): .fail
         case .some(408), .some(429), .some(500...): .retry
         case .some: .split

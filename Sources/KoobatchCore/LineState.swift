@@ -26,6 +26,8 @@ public struct LineState: Hashable, Sendable {
 
     /// How the line stands.
     public private(set) var phase: Phase = .open
+    /// Whether the API has accepted a request, or refused it for what it asked, since this state began.
+    public private(set) var hasPassed = false
     /// Closings in a row without an acceptance between them.
     public private(set) var closings = 0
     private let backoff: Backoff
@@ -58,6 +60,7 @@ public struct LineState: Hashable, Sendable {
     public mutating func passed() {
         phase = .open
         closings = 0
+        hasPassed = true
     }
 
     /// Notes a probe that told nothing, such as one that was never sent: the next one may go at once.

@@ -18,12 +18,9 @@ public final class Line: Sendable {
         self.logger = logger
     }
 
-    /// How many of the requests that are wanted may start now; those that may count as started.
-    func start(_ wanted: Int, at now: Timestamp) -> Int {
-        state.withLock { line in
-            let allowed = line.allowance(of: wanted, at: now)
-            return allowed
-        }
+    /// How many of the requests that are wanted may start now.
+    func allowance(of wanted: Int, at now: Timestamp) -> Int {
+        state.withLock { $0.allowance(of: wanted, at: now) }
     }
 
     /// Notes that requests have started.
@@ -41,7 +38,7 @@ public final class Line: Sendable {
     /// - Parameters:
     ///   - failure: of the request; `nil` for one that was accepted.
     ///   - concernsEverything: whether the refusal is one that no other request would escape.
-    /// - Returns: the line as it is now, if that has changed.
+    /// - Returns: the line as it is now, if what is to be recorded of it has changed.
     func note(_ failure: ServiceFailure?, concernsEverything: Bool = false, at now: Timestamp) -> LineState? {
         let (before, after) = state.withLock { line in
             let before = line
@@ -55,9 +52,8 @@ public final class Line: Sendable {
             }
             return (before, line)
         }
-        guard before.phase != after.phase else { return nil }
-        log(after, failure)
-        return after
+        if before.phase != after.phase { log(after, failure) }
+        return before.phase != after.phase || before.hasPassed != after.hasPassed ? after : nil
     }
 
     private func log(_ line: LineState, _ failure: ServiceFailure?) {

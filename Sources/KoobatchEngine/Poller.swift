@@ -77,7 +77,7 @@ public struct Poller: Service {
                     }
                     if mail.isStopping, busy.isEmpty { return }
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
-                    let places = line.start(free, at: now)
+                    let places = line.allowance(of: free, at: now)
                     let (due, next) = try await store.duePolls(at: now, places: places, busy: busy)
                     line.started(due.count)
                     for poll in due {

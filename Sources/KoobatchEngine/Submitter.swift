@@ -71,7 +71,7 @@ public struct Submitter: Service {
                 if mail.isStopping, unrecorded.isEmpty, inFlight == 0 { return }
                 let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
                 do {
-                    let turn = try await self.turn(unrecorded, places: line.start(free, at: now), at: now)
+                    let turn = try await self.turn(unrecorded, places: line.allowance(of: free, at: now), at: now)
                     for (answer, decision) in zip(unrecorded, turn.decisions) { await recorded(answer, decision) }
                     inFlight += turn.claims.count - unrecorded.count
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }

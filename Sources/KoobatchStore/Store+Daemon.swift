@@ -51,7 +51,7 @@ extension Store {
                     UPDATE daemon_state
                        SET paused_until  = ?,
                            credentials   = CASE WHEN ?2 = 'credentials' THEN 'refused'
-                                                WHEN ?2 IS NULL THEN 'accepted'
+                                                WHEN ?2 IS NULL AND ?5 THEN 'accepted'
                                                 ELSE credentials
                                            END,
                            circuit       = CASE WHEN ?2 = 'refusal' THEN 'open' ELSE 'closed' END,
@@ -60,7 +60,7 @@ extension Store {
                     """,
                 arguments: [
                     line.closedUntil, reason?.rawValue,
-                    failure.map { "\($0.errorCode) \($0.message)" }, now,
+                    failure.map { "\($0.errorCode) \($0.message)" }, now, line.hasPassed,
                 ]
             )
         }

@@ -12,7 +12,7 @@ struct BareClient {
         let client = KooPhoneClient(
             configuration: try KooPhoneClient.Configuration(
                 endpoint: endpoint,
-                tokenFile: tokenFile,
+                credentials: .tokenFile(path: tokenFile),
                 timeout: .seconds(30),
                 connections: 64,
                 userAgent: "koobatch-bench"

@@ -25,19 +25,14 @@ struct Run: AsyncParsableCommand {
     }
 
     private func serve(_ settings: Settings, logger: Logger) async throws {
-        let clientConfiguration: KooPhoneClient.Configuration
-        do {
-            clientConfiguration = try KooPhoneClient.Configuration(settings)
-        } catch {
-            throw Failure(code: .configuration, "koophone.endpoint: \(error)")
-        }
+        guard let cloud = settings.cloud else { throw Failure(code: .configuration, "koophone.endpoint: required") }
         let lock = try OwnerLock(
             database: settings.database,
             owner: "pid \(ProcessInfo.processInfo.processIdentifier) on \(ProcessInfo.processInfo.hostName)"
         )
         try Store.migrate(path: settings.database)
         let store = try Store(path: settings.database)
-        let client = KooPhoneClient(configuration: clientConfiguration, logger: logger)
+        let client = KooPhoneClient(configuration: cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
             try await work(settings, store: store, service: client, logger: logger)
@@ -95,18 +90,6 @@ struct Run: AsyncParsableCommand {
         }
         try await engine.end()
         logger.notice("Stopped")
-    }
-}
-
-extension KooPhoneClient.Configuration {
-    fileprivate init(_ settings: Settings) throws {
-        self = try KooPhoneClient.Configuration(
-            endpoint: settings.endpoint,
-            tokenFile: settings.tokenFile,
-            timeout: settings.submitTimeout,
-            connections: settings.maxInFlight * 2,
-            userAgent: "koobatch/\(Version.current)"
-        )
     }
 }
 

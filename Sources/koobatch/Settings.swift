@@ -1,5 +1,5 @@
 import Configuration
-import Foundation
+import KoobatchCloud
 import KoobatchCore
 import Logging
 import SystemPackage
@@ -21,11 +21,10 @@ struct Settings: Sendable {
     }
 
     let database: String
-    let endpoint: String
-    let tokenFile: String
+    /// `nil` unless the daemon needs it.
+    let cloud: KooPhoneClient.Configuration?
     let chunkSize: Int
     let maxInFlight: Int
-    let submitTimeout: Duration
     let retry: Backoff
     let polling: PollSchedule?
     let shutdownGrace: Duration
@@ -55,12 +54,11 @@ struct Settings: Sendable {
 
     private init(_ reader: inout SettingsReader, database: String?, need: Need) {
         self.database = database ?? reader.text("database") ?? "/var/lib/koobatch/koobatch.db"
-        endpoint = reader.text("koophone.endpoint", required: need == .daemon) ?? ""
-        _ = reader.choice("koophone.auth.method", of: ["token"], default: "token")
-        tokenFile = Self.tokenFile(&reader, required: need == .daemon)
         chunkSize = reader.whole("submit.chunk_size", in: 1...Chunking.largestSize, default: 32)
         maxInFlight = reader.whole("submit.max_in_flight", in: 1...1_000, default: 32)
-        submitTimeout = reader.seconds("submit.timeout", in: 0.1...600, default: 30)
+        let timeout = reader.seconds("submit.timeout", in: 0.1...600, default: 30)
+        // As many queries as submissions may be in flight.
+        cloud = need == .daemon ? Self.cloud(&reader, timeout: timeout, connections: maxInFlight * 2) : nil
         retry = Backoff(
             base: reader.seconds("retry.base_delay", in: 0.001...3_600, default: 1),
             maximum: reader.seconds("retry.max_delay", in: 0.001...86_400, default: 300)
@@ -76,20 +74,5 @@ struct Settings: Sendable {
         logLevel = Logger.Level(rawValue: reader.choice("log.level", of: levels, default: "info")) ?? .info
         let formats = LogFormat.allCases.map(\.rawValue)
         logFormat = LogFormat(rawValue: reader.choice("log.format", of: formats, default: "auto")) ?? .auto
-    }
-
-    /// The configured file, else the credential `token` that systemd passes
-    /// (https://systemd.io/CREDENTIALS/).
-    private static func tokenFile(_ reader: inout SettingsReader, required: Bool) -> String {
-        let key = "koophone.auth.token_file"
-        if let configured = reader.text(key) { return configured }
-        if let directory = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"] {
-            let credential = directory + "/token"
-            if FileManager.default.fileExists(atPath: credential) { return credential }
-        }
-        if required {
-            reader.problem(key, "required: the path of a file with the token (or LoadCredential=token:… in the unit)")
-        }
-        return ""
     }
 }

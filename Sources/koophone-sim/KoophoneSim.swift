@@ -12,8 +12,33 @@ struct KoophoneSim: AsyncParsableCommand {
         abstract: "A local KooPhone API that keeps the documented rules and injects faults on request.",
         discussion: """
             Prints one line once it listens: koophone-sim listening on http://HOST:PORT seed=SEED
-            The control API under /sim changes faults (PUT /sim/faults) and tokens (PUT /sim/tokens) while it runs, \
-            and tells what really happened (GET /sim/journal, GET /sim/stats).
+
+            ENDPOINTS: POST /v1/instances/async-command
+              GET /v1/instances/tasks/TASK_ID
+              POST /v3/auth/tokens
+
+            CONTROL, while it runs: PUT, GET, DELETE /sim/faults
+              GET /sim/journal (?after=N), what really happened, as JSON Lines
+              GET /sim/stats; POST /sim/reset
+              PUT /sim/tokens {"valid": [], "expired": [], "revoke_issued": false}
+
+            FAULT PLAN: {"seed": 7, "duration": 0.2,
+              "limit": {"per_second": 20, "retry_after": true},
+              "rules": [{"on": "submit", "kind": "drop_after", "times": 3,
+                         "probability": 0.1, "skip": 1}],
+              "instances": {"frozen*": {"refuse": {"status": 200, "times": 2,
+                  "error_code": "KOOPHONE.API.2004", "error_msg": "frozen"}},
+                "gone": {"fail": {"error_code": "CPS0005", "error_msg": "none"}},
+                "stuck": {"never": true}},
+              "commands": {"reboot": {"duration": 5, "output": "rebooting"}}}
+
+            RULES are on submit (default), query, token or any. The first that
+            fires decides. These do not act: status, error, drop_before, hang.
+            These act: drop_after, hang with "acted": true, status_after,
+            truncated, malformed, empty, missing_mappings ("count"),
+            extra_mappings, duplicate_mappings, long_ids, number_code. A delay
+            ("seconds") holds the answer back, then looks at further rules.
+            More keys: status, error_code, error_msg, retry_after, body.
             """
     )
 
@@ -35,14 +60,13 @@ struct KoophoneSim: AsyncParsableCommand {
         var logger = Logger(label: "koophone-sim")
         logger.logLevel = .warning
         let service = AnnouncedSimulator(configuration: configuration, logger: logger)
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
+        var group = ServiceGroupConfiguration(
+            services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
-        try await group.run()
+        group.maximumGracefulShutdownDuration = .seconds(1)
+        try await ServiceGroup(configuration: group).run()
     }
 }
 

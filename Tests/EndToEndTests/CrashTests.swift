@@ -26,7 +26,11 @@ struct CrashTests {
             )
             let daemon = try koobatch.program(["run"])
             // From the first write of the daemon's life to the middle of its work.
-            for _ in 0..<Int.random(in: 0...40, using: &generator) { changes.wait() }
+            var idle = 0
+            for _ in 0..<Int.random(in: 0...40, using: &generator) where !changes.wait() {
+                idle += 1
+                if idle == 3 { break }
+            }
             daemon.signal(SIGKILL)
             daemon.wait()
             if round % 10 == 0 {

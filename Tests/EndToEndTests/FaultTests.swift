@@ -166,7 +166,8 @@ struct FaultTests {
         try koobatch.start()
         _ = try koobatch.insert(instances: 320, columns: [("max_attempts", "1")])
         try koobatch.wait(for: "SELECT credentials = 'refused' FROM daemon")
-        #expect(try koobatch.shell.run("SELECT max(attempts) FROM chunks") == "0")
+        // A probe may be out, and is charged until its answer is recorded.
+        #expect(try koobatch.shell.run("SELECT max(attempts) FROM chunks WHERE state = 'pending'") == "0")
         try "t1".write(to: koobatch.folder.appending(path: "token"), atomically: true, encoding: .utf8)
         try koobatch.waitUntilFinished()
         #expect(try koobatch.shell.run("SELECT state FROM job_status") == "succeeded")

@@ -85,7 +85,7 @@ struct MainJobTests {
 
     @Test("rows that were inserted while the daemon was down are done when it starts")
     func insertedBefore() throws {
-        let koobatch = try Koobatch()
+        let koobatch = try Koobatch(settings: "submit: {max_in_flight: 1}")
         _ = try koobatch.insert(instances: 33, prefix: "a")
         _ = try koobatch.insert(instances: 33, prefix: "b", columns: [("priority", "5")])
         try koobatch.start()

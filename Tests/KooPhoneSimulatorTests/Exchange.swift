@@ -39,9 +39,8 @@ struct Exchange: Sendable {
     private static func joined(chunks: String) -> String {
         var rest = Array(chunks.utf8)[...]
         var bytes: [UInt8] = []
-        while let end = rest.firstIndex(of: 13), let size = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16),
-            size > 0
-        {
+        while let end = rest.firstIndex(of: 13) {
+            guard let size = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16), size > 0 else { break }
             bytes += rest.dropFirst(end - rest.startIndex + 2).prefix(size)
             rest = rest.dropFirst(end - rest.startIndex + 2 + size + 2)
         }

@@ -45,23 +45,34 @@ import Testing
     }
 
     @Test(arguments: [
-        ("SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=content-type;host;x-sdk-date, Signature=\(signature)", 0, true),
-        ("SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=content-type;host;x-sdk-date, Signature=\(signature)", 899, true),
-        ("SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=content-type;host;x-sdk-date, Signature=\(signature)", 901, false),
-        ("SDK-HMAC-SHA256 Access=other, SignedHeaders=content-type;host;x-sdk-date, Signature=\(signature)", 0, false),
-        ("SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=host;x-sdk-date, Signature=\(signature)", 0, false),
-        ("SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=absent;host;x-sdk-date, Signature=\(signature)", 0, false),
-        ("SDK-HMAC-SHA256 Access=\(key.id), Signature=\(signature)", 0, false), ("Bearer x", 0, false),
+        (access: key.id, headers: "content-type;host;x-sdk-date", secondsLater: 0, isRight: true),
+        (access: key.id, headers: "content-type;host;x-sdk-date", secondsLater: 899, isRight: true),
+        (access: key.id, headers: "content-type;host;x-sdk-date", secondsLater: 901, isRight: false),
+        (access: key.id, headers: "content-type;host;x-sdk-date", secondsLater: -901, isRight: false),
+        (access: "other", headers: "content-type;host;x-sdk-date", secondsLater: 0, isRight: false),
+        (access: key.id, headers: "host;x-sdk-date", secondsLater: 0, isRight: false),
+        (access: key.id, headers: "absent;content-type;host;x-sdk-date", secondsLater: 0, isRight: false),
     ])
-    func aClaimIsJudged(authorization: String, secondsLater: Double, isRight: Bool) {
-        let signed = Date(timeIntervalSince1970: 1_573_789_015)
-        let flaw = SignatureVerifier(Self.key).flaw(
+    func aClaimIsJudged(access: String, headers: String, secondsLater: Double, isRight: Bool) {
+        let claim = "SDK-HMAC-SHA256 Access=\(access), SignedHeaders=\(headers), Signature=\(Self.signature)"
+        #expect((Self.flaw(of: claim, secondsLater: secondsLater) == nil) == isRight)
+    }
+
+    @Test(arguments: [
+        "", "Bearer x", "SDK-HMAC-SHA256", "SDK-HMAC-SHA256 Access=\(key.id), Signature=\(signature)",
+        "SDK-HMAC-SHA256 Access=\(key.id), SignedHeaders=content-type;host;x-sdk-date",
+    ])
+    func aMalformedClaimIsRefused(claim: String) {
+        #expect(Self.flaw(of: claim, secondsLater: 0) == "Authorization format incorrect")
+    }
+
+    private static func flaw(of authorization: String, secondsLater: Double) -> String? {
+        SignatureVerifier(key).flaw(
             of: authorization,
-            in: Self.known,
+            in: known,
             body: ByteBuffer(),
-            at: signed.addingTimeInterval(secondsLater)
+            at: Date(timeIntervalSince1970: 1_573_789_015 + secondsLater)
         )
-        #expect((flaw == nil) == isRight)
     }
 
     @Test func aSignedRequestNeedsNoTokenAndAWrongOneLocksTheKey() async throws {

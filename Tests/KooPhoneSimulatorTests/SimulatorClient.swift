@@ -119,7 +119,8 @@ struct SimulatorClient: Sendable {
 
     static func body(_ command: String, _ instances: [String]) throws -> String {
         let object: [String: Any] = ["command": command, "instance_ids": instances]
-        return String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
+        let data = try JSONSerialization.data(withJSONObject: object, options: .withoutEscapingSlashes)
+        return String(decoding: data, as: UTF8.self)
     }
 
     func query(_ task: String, headers: [String: String?] = [:]) async throws -> Exchange {

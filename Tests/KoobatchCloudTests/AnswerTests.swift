@@ -123,6 +123,24 @@ struct AnswerTests {
         )
     }
 
+    @Test
+    func `A report without jobs is unreadable`() async throws {
+        await #expect(throws: ServiceFailure.self) {
+            try await Self.querying(RawServer.http("200 OK", #"{"data":{},"error_code":"0"}"#))
+        }
+    }
+
+    @Test
+    func `Output that is not UTF-8 spoils no other result`() async throws {
+        let body =
+            #"{"data":{"jobs":[{"job_id":"a","status":2,"execute_msg":"x?"},{"job_id":"b","status":2}]},"error_code":"0"}"#
+        let report = try await Self.querying(
+            RawServer.http("200 OK", body).utf8.map { $0 == UInt8(ascii: "?") ? 0xC3 : $0 }
+        )
+        #expect(report.results["a"]?.output == "x\u{FFFD}")
+        #expect(report.results["b"]?.succeeded == true)
+    }
+
     private static func failure(_ status: String, _ body: String) async throws -> ServiceFailure? {
         try await failure(raw: RawServer.http(status, body))
     }
@@ -152,8 +170,12 @@ struct AnswerTests {
     }
 
     private static func querying(_ answer: String) async throws -> TaskReport {
+        try await querying(Array(answer.utf8))
+    }
+
+    private static func querying(_ answer: [UInt8]) async throws -> TaskReport {
         var report: TaskReport?
-        try await RawServer.serving(.answerAndClose(answer)) { _, port in
+        try await RawServer.serving(.answerBytesAndClose(answer)) { _, port in
             report = try await withClient(of: "http://127.0.0.1:\(port)") { client in
                 try await client.query(taskID: "t", requestID: RequestID(rawValue: "q"))
             }

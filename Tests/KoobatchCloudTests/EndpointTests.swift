@@ -9,6 +9,7 @@ struct EndpointTests {
         ("https://koophone.example.com/", "https://koophone.example.com"),
         ("HTTPS://KooPhone.Example.com:8443/a/b//", "https://koophone.example.com:8443/a/b"),
         ("https://10.0.0.1", "https://10.0.0.1"),
+        ("https://10.0.0.1/a%20b/%c3%bc//%7e%2f", "https://10.0.0.1/a%20b/%C3%BC/~%2F"),
         ("https://[2001:db8::1]:443", "https://[2001:db8::1]:443"),
         ("http://localhost:8080", "http://localhost:8080"),
         ("http://127.0.0.1", "http://127.0.0.1"),

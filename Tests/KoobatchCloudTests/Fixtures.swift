@@ -1,10 +1,12 @@
 import Foundation
-import KoobatchCloud
 import KoobatchCore
 import Logging
+import Testing
+
+@testable import KoobatchCloud
 
 /// A file that is gone when the test is over.
-struct ScratchFile: ~Copyable {
+final class ScratchFile: Sendable {
     let path: String
 
     init(_ text: String, mode: Int = 0o600) throws {
@@ -18,48 +20,43 @@ struct ScratchFile: ~Copyable {
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
     }
 
+    /// Writes text of the same length in place and sets the time of the file back.
+    func overwriteUnseen(with text: String) throws {
+        var facts = stat()
+        try #require(stat(path, &facts) == 0)
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        try #require(Int(facts.st_size) == bytes.count)
+        try #require(Foundation.write(descriptor, bytes, bytes.count) == bytes.count)
+        try #require(futimens(descriptor, [facts.st_atim, facts.st_mtim]) == 0)
+    }
+
     deinit {
         unlink(path)
     }
 }
 
-/// Runs a test with a client of an endpoint.
+/// Runs a test with a client of an endpoint; without credentials, it has the token of the simulator.
 func withClient<Value>(
     of endpoint: String,
-    token: String = SimulatedAPI.token,
+    credentials: Credentials? = nil,
     timeout: Duration = .seconds(20),
     logger: Logger = Logger(label: "client") { _ in Silence() },
     now: @escaping @Sendable () -> Timestamp = WallClock.now,
+    pause: @escaping Pause = { try await Task.sleep(for: $0) },
     _ body: (KooPhoneClient) async throws -> Value
 ) async throws -> Value {
-    let file = try ScratchFile(token)
-    return try await withClient(
-        of: endpoint,
-        tokenFile: file.path,
-        timeout: timeout,
-        logger: logger,
-        now: now,
-        body
-    )
-}
-
-/// Runs a test with a client of an endpoint and a token file.
-func withClient<Value>(
-    of endpoint: String,
-    tokenFile: String,
-    timeout: Duration = .seconds(20),
-    logger: Logger = Logger(label: "client") { _ in Silence() },
-    now: @escaping @Sendable () -> Timestamp = WallClock.now,
-    _ body: (KooPhoneClient) async throws -> Value
-) async throws -> Value {
+    let file = try ScratchFile(SimulatedAPI.token)
     let configuration = try KooPhoneClient.Configuration(
         endpoint: endpoint,
-        tokenFile: tokenFile,
+        credentials: credentials ?? .tokenFile(path: file.path),
         timeout: timeout,
         connections: 64,
         userAgent: "koobatch/test"
     )
-    let client = KooPhoneClient(configuration: configuration, logger: logger, now: now)
+    let client = KooPhoneClient(configuration: configuration, logger: logger, now: now, pause: pause)
     let result: Result<Value, any Error>
     do {
         result = .success(try await body(client))
@@ -67,6 +64,7 @@ func withClient<Value>(
         result = .failure(error)
     }
     try await client.shutdown()
+    withExtendedLifetime(file) {}
     return try result.get()
 }
 

@@ -1,9 +1,10 @@
 import KooPhoneSimulator
-import KoobatchCloud
 import KoobatchCore
 import NIOCore
 import NIOPosix
 import Testing
+
+@testable import KoobatchCloud
 
 /// Whether a request that failed may have reached the API.
 @Suite
@@ -15,11 +16,28 @@ struct PhaseTests {
         let port = free.localAddress?.port ?? 0
         try await free.close()
         try await withClient(of: "http://127.0.0.1:\(port)") { client in
+            let start = ContinuousClock.now
             for failure in [await client.failure(), await client.failure(ofTask: "t")] {
                 #expect(failure?.outcome == .notSent)
                 #expect(failure?.errorCode == ServiceFailure.Code.connect)
                 #expect(failure?.message.contains("refused") == true)
             }
+            // It is told at once, not after attempts until the time limit of a connection, which is 10 seconds.
+            #expect(ContinuousClock.now - start < .seconds(9))
+        }
+    }
+
+    @Test
+    func `A task that is cancelled already makes no connection`() async throws {
+        try await RawServer.serving(.silence) { server, port in
+            try await withClient(of: "http://127.0.0.1:\(port)") { client in
+                await withTaskGroup(of: ServiceFailure?.self) { group in
+                    group.cancelAll()
+                    group.addTask { await client.failure() }
+                    #expect(await group.next()??.outcome == .notSent)
+                }
+            }
+            #expect(server.connectionCount == 0)
         }
     }
 
@@ -69,29 +87,34 @@ struct PhaseTests {
         }
     }
 
-    @Test(arguments: [FaultRule.Endpoint.submit, .query])
-    func `No answer in time means unknown`(_ endpoint: FaultRule.Endpoint) async throws {
-        try await SimulatedAPI.serving(FaultPlan(rules: [FaultRule(.hang, on: endpoint)])) { api in
-            try await withClient(of: api.endpoint, timeout: .milliseconds(150)) { client in
-                let failure =
-                    switch endpoint {
-                    case .submit: await client.failure()
-                    default: await client.failure(ofTask: "t")
-                    }
-                #expect(failure?.outcome == .unknown)
-                #expect(failure?.errorCode == ServiceFailure.Code.timeout)
+    @Test(
+        arguments: [
+            .silence, .answer("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\":"),
+        ] as [RawServer.Conduct]
+    )
+    func `No whole answer in time means unknown`(_ conduct: RawServer.Conduct) async throws {
+        try await RawServer.serving(conduct) { server, port in
+            let timeIsUp: Pause = { _ in await server.waitForArrival() }
+            try await withClient(of: "http://127.0.0.1:\(port)", pause: timeIsUp) { client in
+                for failure in [await client.failure(), await client.failure(ofTask: "t")] {
+                    #expect(failure?.outcome == .unknown)
+                    #expect(failure?.errorCode == ServiceFailure.Code.timeout)
+                    #expect(failure?.message.contains("20 seconds") == true)
+                }
             }
         }
     }
 
     @Test
-    func `An answer that stops in the middle ends with the time limit`() async throws {
-        let part = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\":"
-        try await RawServer.serving(.answer(part)) { _, port in
-            try await withClient(of: "http://127.0.0.1:\(port)", timeout: .milliseconds(150)) { client in
+    func `No connection in time means not sent`() async throws {
+        try await RawServer.serving(.silence) { server, port in
+            let timeIsUp: Pause = { _ in await server.waitForArrival() }
+            try await withClient(of: "https://127.0.0.1:\(port)", pause: timeIsUp) { client in
                 let failure = await client.failure()
-                #expect(failure?.outcome == .unknown)
-                #expect(failure?.errorCode == ServiceFailure.Code.timeout)
+                server.hangUp()
+                #expect(failure?.outcome == .notSent)
+                #expect(failure?.errorCode == ServiceFailure.Code.connect)
+                #expect(failure?.message.contains("20 seconds") == true)
             }
         }
     }
@@ -114,6 +137,7 @@ struct PhaseTests {
         try await RawServer.serving(.silence) { server, port in
             try await withClient(of: "https://127.0.0.1:\(port)") { client in
                 let failure = await Self.cancelling(client, onArrivalAt: server)
+                server.hangUp()
                 #expect(failure?.outcome == .notSent)
                 #expect(failure?.errorCode == ServiceFailure.Code.interrupted)
             }
@@ -133,7 +157,8 @@ struct PhaseTests {
 
     @Test
     func `A client that was shut down sends nothing`() async throws {
-        let late = try await withClient(of: "http://127.0.0.1:9") { $0 }
+        let file = try ScratchFile(SimulatedAPI.token)
+        let late = try await withClient(of: "http://127.0.0.1:9", credentials: .tokenFile(path: file.path)) { $0 }
         let failure = await late.failure()
         #expect(failure?.outcome == .notSent)
     }

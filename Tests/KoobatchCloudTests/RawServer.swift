@@ -14,10 +14,12 @@ final class RawServer: Sendable {
         case answer(String)
         /// Writes this when a request is complete, and closes.
         case answerAndClose(String)
+        /// Writes this, which need not be text, when a request is complete, and closes.
+        case answerBytesAndClose([UInt8])
     }
 
     private let requests = Mutex<[String]>([])
-    private let connections = Mutex(0)
+    private let connections = Mutex<[any Channel]>([])
     private let arrivals: AsyncStream<Void>
     private let arrival: AsyncStream<Void>.Continuation
     private let conduct: Conduct
@@ -55,7 +57,12 @@ final class RawServer: Sendable {
     var received: [String] { requests.withLock { $0 } }
 
     /// How many connections were made.
-    var connectionCount: Int { connections.withLock { $0 } }
+    var connectionCount: Int { connections.withLock { $0.count } }
+
+    /// Closes every connection.
+    func hangUp() {
+        for channel in connections.withLock({ $0 }) { channel.close(promise: nil) }
+    }
 
     /// Waits until something came in on any connection: all of a request, or what a silent server got first.
     func waitForArrival() async {
@@ -74,13 +81,14 @@ final class RawServer: Sendable {
         }
 
         func channelActive(context: ChannelHandlerContext) {
-            server.connections.withLock { $0 += 1 }
+            let channel = context.channel
+            server.connections.withLock { $0.append(channel) }
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             text += String(decoding: unwrapInboundIn(data).readableBytesView, as: UTF8.self)
             switch server.conduct {
-            case .silence where isComplete || !text.hasPrefix("POST"):
+            case .silence where isComplete || !text.isHTTP:
                 arrived()
             case .closeAfterHead where text.contains("\r\n\r\n"):
                 arrived()
@@ -89,12 +97,18 @@ final class RawServer: Sendable {
                 arrived()
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
             case .answerAndClose(let answer) where isComplete:
-                arrived()
-                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer))).assumeIsolated()
-                    .whenComplete { _ in context.close(promise: nil) }
+                close(context, after: ByteBuffer(string: answer))
+            case .answerBytesAndClose(let answer) where isComplete:
+                close(context, after: ByteBuffer(bytes: answer))
             default:
                 break
             }
+        }
+
+        private func close(_ context: ChannelHandlerContext, after answer: ByteBuffer) {
+            arrived()
+            context.writeAndFlush(wrapOutboundOut(answer)).assumeIsolated()
+                .whenComplete { _ in context.close(promise: nil) }
         }
 
         private func arrived() {
@@ -115,6 +129,10 @@ final class RawServer: Sendable {
             context.close(promise: nil)
         }
     }
+}
+
+extension String {
+    fileprivate var isHTTP: Bool { hasPrefix("POST") || hasPrefix("GET") }
 }
 
 extension RawServer {

@@ -146,7 +146,10 @@ extension RefusedStatementsTests {
     ]
 
     private static let otherStatements: [Refusal] = [
-        .update("chunks SET state = 'failed' WHERE id = 1", "state: only a held (unknown) chunk can be changed by hand"),
+        .update(
+            "chunks SET state = 'failed' WHERE id = 1",
+            "state: only a held (unknown) chunk can be changed by hand"
+        ),
         .update("chunks SET state = 'cancelled' WHERE id = 1", "state: a pending chunk is cancelled with its job"),
         .update("chunks SET state = 'submitting' WHERE id = 1", "state: submitting needs an attempts row"),
         .update("chunks SET state = 'pending' WHERE id = 2", "state: a request of this chunk is in flight"),
@@ -168,7 +171,10 @@ extension RefusedStatementsTests {
         .update("chunks SET next_attempt_at = 'later' WHERE id = 1", "next_attempt_at: UTC"),
         .update("chunks SET next_attempt_at = NULL WHERE id = 1", "next_attempt_at: a pending chunk needs one"),
         .update("chunks SET next_poll_at = 'later' WHERE id = 3", "next_poll_at: UTC"),
-        .update("chunks SET next_poll_at = '2030-01-01T00:00:00.000Z' WHERE id = 1", "next_poll_at: only while submitted"),
+        .update(
+            "chunks SET next_poll_at = '2030-01-01T00:00:00.000Z' WHERE id = 1",
+            "next_poll_at: only while submitted"
+        ),
         .update("chunks SET result_deadline_at = 'later' WHERE id = 3", "result_deadline_at: UTC"),
         Refusal("DELETE FROM chunks WHERE id = 1", "chunks: go with their command job"),
         Refusal(Stages.insertChunk(job: 1, ["a"]), "command_job_id: chunks are cut by koobatch"),
@@ -177,7 +183,10 @@ extension RefusedStatementsTests {
         .update("instance_jobs SET state = 'pending' WHERE instance_id = 'i4'", "state: "),
         .update("instance_jobs SET job_id = 'z' WHERE instance_id = 'i4'", "instance_id and job_id cannot be changed"),
         Refusal("DELETE FROM instance_jobs WHERE instance_id = 'i4'", "instance_jobs: go with their command job"),
-        .update("attempts SET outcome = 'refused' WHERE chunk_id = 3", "attempts: a finished attempt cannot be changed"),
+        .update(
+            "attempts SET outcome = 'refused' WHERE chunk_id = 3",
+            "attempts: a finished attempt cannot be changed"
+        ),
         .update("attempts SET request_id = 'z' WHERE chunk_id = 2", "attempts: a finished attempt cannot be changed"),
         .update("attempts SET outcome = 'lost', finished_at = 'now' WHERE chunk_id = 2", "outcome: accepted, refused"),
         .update("attempts SET outcome = 'refused' WHERE chunk_id = 2", "finished_at: set exactly with outcome"),

@@ -97,10 +97,11 @@ struct StoreDriver: Sendable {
         _ database: DatabaseQueue,
         _ succeeded: @Sendable (String) -> Bool?
     ) async throws -> PollAnswer {
-        let jobs = try await database.read { db in
+        let jobs = try await database.writeWithoutTransaction { db in
             try String.fetchAll(
-                db,
-                sql: "SELECT job_id FROM instance_jobs WHERE chunk_id = ? AND job_id IS NOT NULL",
+                db.cachedStatement(
+                    sql: "SELECT job_id FROM instance_jobs WHERE chunk_id = ? AND job_id IS NOT NULL"
+                ),
                 arguments: [poll.chunk]
             )
         }
@@ -137,7 +138,8 @@ extension DatabaseQueue {
         return try await writeWithoutTransaction { db in
             try db.execute(
                 sql: """
-                    INSERT INTO command_jobs (command, instance_ids\(runAt.0)\(names)) VALUES ('id', ?\(runAt.1)\(values))
+                    INSERT INTO command_jobs (command, instance_ids\(runAt.0)\(names))
+                    VALUES ('id', ?\(runAt.1)\(values))
                     """,
                 arguments: [Self.json(instances)]
             )
@@ -149,15 +151,17 @@ extension DatabaseQueue {
         String(decoding: try JSONEncoder().encode(instances), as: UTF8.self)
     }
 
-    /// Runs statements of a user.
-    func user(_ sql: String) async throws {
-        try await writeWithoutTransaction { try $0.execute(sql: sql) }
+    /// Runs a statement of a user.
+    func user(_ sql: String, _ arguments: StatementArguments = []) async throws {
+        try await writeWithoutTransaction { try $0.cachedStatement(sql: sql).execute(arguments: arguments) }
     }
 
     /// The rows of a query, as text.
     func rows(_ sql: String) async throws -> [[String?]] {
-        try await read { db in
-            try Row.fetchAll(db, sql: sql).map { row in row.databaseValues.map { String.fromDatabaseValue($0) ?? text($0) } }
+        try await writeWithoutTransaction { db in
+            try Row.fetchAll(db.cachedStatement(sql: sql)).map { row in
+                row.databaseValues.map { String.fromDatabaseValue($0) ?? text($0) }
+            }
         }
     }
 
@@ -168,5 +172,6 @@ extension DatabaseQueue {
 }
 
 private func text(_ value: DatabaseValue) -> String? {
-    value.isNull ? nil : Int64.fromDatabaseValue(value).map(String.init) ?? Double.fromDatabaseValue(value).map { "\($0)" }
+    value.isNull
+        ? nil : Int64.fromDatabaseValue(value).map(String.init) ?? Double.fromDatabaseValue(value).map { "\($0)" }
 }

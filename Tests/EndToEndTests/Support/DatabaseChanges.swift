@@ -18,11 +18,13 @@ final class DatabaseChanges {
         close(descriptor)
     }
 
-    /// Returns after a write, or after a fifth of a second without one.
-    func wait() {
+    /// Returns after a write, or after a fifth of a second without one, and says whether there was one.
+    @discardableResult
+    func wait() -> Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        poll(&event, 1, 200)
+        let isWritten = poll(&event, 1, 200) > 0
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while read(descriptor, &buffer, buffer.count) > 0 {}
+        return isWritten
     }
 }

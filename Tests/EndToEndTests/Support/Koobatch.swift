@@ -42,7 +42,8 @@ final class Koobatch {
             in: folder
         )
         let status = migrate.wait()
-        try #require(status == 0, "\(try migrate.errors)")
+        let said = try migrate.errors
+        try #require(status == 0, "\(said)")
         changes = DatabaseChanges(database: shell.database)
     }
 

@@ -27,7 +27,8 @@ final class SimulatorProcess {
         let deadline = ContinuousClock.now + .seconds(30)
         while !line.contains("\n"), child.isRunning, ContinuousClock.now < deadline { line = try child.output }
         let address = line.split(separator: " ").first { $0.hasPrefix("http://") }
-        endpoint = String(try #require(address, "the simulator said: \(line) \(try child.errors)"))
+        let said = try child.errors
+        endpoint = String(try #require(address, "the simulator said: \(line) \(said)"))
         self.child = child
     }
 

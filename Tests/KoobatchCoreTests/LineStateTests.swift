@@ -1,0 +1,87 @@
+import KoobatchCore
+import Testing
+
+@Suite("Line state")
+struct LineStateTests {
+    private static let now = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
+    private var line = LineState(base: .seconds(1), maximum: .seconds(60))
+
+    @Test("lets everything pass while it is open")
+    mutating func open() {
+        #expect(line.allowance(of: 32, at: Self.now) == 32)
+        line.started(32)
+        #expect(line.phase == .open)
+        #expect(line.closedUntil == nil)
+    }
+
+    @Test(
+        "lets nothing pass while it is closed, then one probe",
+        arguments: [LineState.Reason.throttled, .credentials, .refusal]
+    )
+    func closed(_ reason: LineState.Reason) {
+        var line = line
+        line.close(reason, asked: nil, at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(1))
+        #expect(line.allowance(of: 32, at: Self.now + .milliseconds(999)) == 0)
+        #expect(line.allowance(of: 32, at: Self.now + .seconds(1)) == 1)
+        #expect(line.allowance(of: 0, at: Self.now + .seconds(1)) == 0)
+        line.started(0)
+        #expect(line.closedUntil != nil)
+        line.started(1)
+        #expect(line.phase == .probing(reason: reason))
+        #expect(line.allowance(of: 32, at: Self.now + .seconds(100)) == 0)
+        line.passed()
+        #expect(line.phase == .open)
+        #expect(line.closings == 0)
+    }
+
+    @Test(
+        "doubles its pause with every probe that fails, up to the maximum",
+        arguments: [(1, 1), (2, 2), (5, 16), (7, 60), (100, 60)]
+    )
+    func growing(_ closings: Int, _ seconds: Int) {
+        var line = line
+        for _ in 0..<closings {
+            line.started(1)
+            line.close(.refusal, asked: nil, at: Self.now)
+        }
+        #expect(line.closings == closings)
+        #expect(line.closedUntil == Self.now + .seconds(seconds))
+    }
+
+    @Test("is not closed for longer by answers to what was sent before it closed")
+    mutating func stragglers() {
+        line.close(.refusal, asked: nil, at: Self.now)
+        for _ in 0..<31 { line.close(.throttled, asked: nil, at: Self.now + .milliseconds(500)) }
+        #expect(line.closings == 1)
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .refusal))
+    }
+
+    @Test("waits as long as the API asks, within the maximum", arguments: [(10, 10), (60, 60), (3_600, 60), (0, 1)])
+    func asked(_ asked: Int, _ kept: Int) {
+        var line = line
+        line.close(.throttled, asked: .seconds(asked), at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(kept))
+    }
+
+    @Test("is closed for longer, never shorter, by a straggler that asks for it")
+    mutating func askedByStraggler() {
+        line.close(.throttled, asked: .seconds(10), at: Self.now)
+        line.close(.throttled, asked: .seconds(2), at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(10))
+        line.close(.throttled, asked: .seconds(30), at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(30))
+    }
+
+    @Test("sends the next probe at once when one told nothing")
+    mutating func lostProbe() {
+        line.close(.credentials, asked: nil, at: Self.now)
+        line.started(1)
+        line.probeWasLost(at: Self.now + .seconds(5))
+        #expect(line.phase == .closed(until: Self.now + .seconds(5), reason: .credentials))
+        #expect(line.allowance(of: 4, at: Self.now + .seconds(5)) == 1)
+        line.passed()
+        line.probeWasLost(at: Self.now)
+        #expect(line.phase == .open)
+    }
+}

@@ -1,0 +1,89 @@
+import KoobatchCore
+import Testing
+
+@Suite("Poll decision")
+struct PollDecisionTests {
+    private static let schedule = PollSchedule(
+        initialDelay: .seconds(1),
+        maxDelay: .seconds(60),
+        resultTimeout: .seconds(3_600)
+    )
+    private static let now = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
+    private static let policies = ErrorPolicies(["GONE": .fail, "BUSY": .retry, "BAD": .split])
+
+    private func decide(
+        _ failure: ServiceFailure? = nil,
+        unfinished: Int = 3,
+        polls: Int = 1,
+        deadline: Duration = .seconds(1_000)
+    ) -> PollDecision {
+        .after(
+            failure: failure,
+            unfinished: unfinished,
+            polls: polls,
+            deadline: Self.now + deadline,
+            schedule: Self.schedule,
+            policies: Self.policies,
+            now: Self.now
+        )
+    }
+
+    @Test(
+        "asks again after a delay that grows by half",
+        arguments: [(1, 1_500), (2, 2_250), (3, 3_375), (10, 57_665), (11, 60_000), (1_000, 60_000), (Int.max, 60_000)]
+    )
+    func again(_ polls: Int, _ milliseconds: Int) {
+        #expect(decide(polls: polls) == .again(at: Self.now + .milliseconds(milliseconds)))
+    }
+
+    @Test("starts with the initial delay", arguments: [0, -1])
+    func initial(_ polls: Int) {
+        #expect(Self.schedule.delay(afterPolls: polls) == .seconds(1))
+    }
+
+    @Test("asks a last time at the deadline")
+    func lastTime() {
+        #expect(decide(polls: 1_000, deadline: .seconds(20)) == .again(at: Self.now + .seconds(20)))
+    }
+
+    @Test("gives up at the deadline", arguments: [Duration.zero, .seconds(-1)])
+    func deadline(_ deadline: Duration) {
+        guard case .finish(let unresolved?) = decide(deadline: deadline) else {
+            Issue.record("it goes on")
+            return
+        }
+        #expect(unresolved.errorCode == ServiceFailure.Code.resultTimeout)
+        #expect(unresolved.outcome == .unknown)
+    }
+
+    @Test(
+        "finishes with the last result, even after the deadline and a failure",
+        arguments: [Duration.seconds(1), .zero]
+    )
+    func finished(_ deadline: Duration) {
+        let failure = ServiceFailure(.refused, httpStatus: 400, errorCode: "GONE", message: "m")
+        #expect(decide(unfinished: 0, deadline: deadline) == .finish(unresolved: nil))
+        #expect(decide(failure, unfinished: 0, deadline: deadline) == .finish(unresolved: nil))
+    }
+
+    @Test(
+        "gives up on a task that has no results to give, and on no other failure",
+        arguments: ServiceFailure.Outcome.allCases
+    )
+    func failures(_ outcome: ServiceFailure.Outcome) {
+        let gone = ServiceFailure(outcome, httpStatus: 400, errorCode: "GONE", message: "m")
+        let expected: PollDecision =
+            outcome == .refused ? .finish(unresolved: gone) : .again(at: Self.now + .milliseconds(1_500))
+        #expect(decide(gone) == expected)
+        for code in ["BUSY", "BAD", "NEW"] {
+            let failure = ServiceFailure(outcome, httpStatus: 400, errorCode: code, message: "m")
+            #expect(decide(failure) == .again(at: Self.now + .milliseconds(1_500)))
+        }
+    }
+
+    @Test("waits as long as the API asks, within the longest delay", arguments: [(10, 10), (60, 60), (3_600, 60)])
+    func retryAfter(_ asked: Int, _ kept: Int) {
+        let failure = ServiceFailure(.throttled, errorCode: "T", message: "m", retryAfter: .seconds(asked))
+        #expect(decide(failure) == .again(at: Self.now + .seconds(kept)))
+    }
+}
