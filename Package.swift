@@ -190,7 +190,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["koobatch", "koophone-sim"],
+            dependencies: ["TestSupport", "koobatch", "koophone-sim"],
             swiftSettings: strict
         ),
     ]

@@ -429,7 +429,7 @@ BEGIN
      WHERE json_array_length(NEW.instance_ids) NOT BETWEEN 1 AND 1000000;
 
     -- SQLite ends a string at an escaped NUL, other readers of JSON do not. An escaped backslash is not its beginning.
-    SELECT RAISE(ABORT, 'instance_ids: an instance id must not hold control characters')
+    SELECT RAISE(ABORT, 'instance_ids: an instance id must not hold control characters or broken Unicode')
      WHERE instr(NEW.instance_ids, '\u0000') > 0
        AND instr(replace(NEW.instance_ids, '\\', ''), '\u0000') > 0;
 
@@ -442,9 +442,7 @@ BEGIN
                WHEN longest > 32
                    THEN RAISE(ABORT, 'instance_ids: an instance id must have at most 32 characters')
                WHEN control > 0
-                   THEN RAISE(ABORT, 'instance_ids: an instance id must not hold control characters')
-               WHEN broken > 0
-                   THEN RAISE(ABORT, 'instance_ids: an instance id must be valid Unicode')
+                   THEN RAISE(ABORT, 'instance_ids: an instance id must not hold control characters or broken Unicode')
                WHEN different < all_of_them
                    THEN RAISE(ABORT, 'instance_ids: the instance ids must be distinct')
            END
@@ -453,10 +451,9 @@ BEGIN
                    sum(type <> 'text')                             AS not_text,
                    min(length(value))                              AS shortest,
                    max(length(value))                              AS longest,
-                   sum(value GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*')
-                                                                   AS control,
                    -- SQLite reads half a surrogate pair and broken UTF-8 as U+FFFD.
-                   sum(value GLOB '*' || char(65533) || '*')       AS broken
+                   sum(value GLOB '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || char(65533)
+                                  || ']*')                         AS control
               FROM json_each(NEW.instance_ids));
 
     SELECT RAISE(ABORT, 'run_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')

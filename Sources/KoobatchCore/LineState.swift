@@ -12,6 +12,8 @@ public struct LineState: Hashable, Sendable {
         case credentials
         /// The API refuses everything.
         case refusal
+        /// The endpoint fails: it cannot be reached, loses answers or answers 5xx.
+        case endpoint
     }
 
     /// How the line stands.
@@ -24,8 +26,15 @@ public struct LineState: Hashable, Sendable {
         case probing(reason: Reason)
     }
 
+    /// Failures of the endpoint in a row that close an open line.
+    public static let failuresToClose = 8
+    /// The longest pause between two probes of an endpoint that fails: soon enough after it has come back.
+    static let longestEndpointPause = Duration.seconds(8)
+
     /// How the line stands.
     public private(set) var phase: Phase = .open
+    /// Failures of the endpoint in a row.
+    public private(set) var failures = 0
     /// Whether the API has accepted a request, or refused it for what it asked, since this state began.
     public private(set) var hasPassed = false
     /// Closings in a row without an acceptance between them.
@@ -60,7 +69,38 @@ public struct LineState: Hashable, Sendable {
     public mutating func passed() {
         phase = .open
         closings = 0
+        failures = 0
         hasPassed = true
+    }
+
+    /// Creates a closed line whose first request, which may go at once, is a probe: what an earlier daemon knew.
+    public init(base: Duration, maximum: Duration, closedFor reason: Reason, at now: Timestamp) {
+        self.init(base: base, maximum: maximum)
+        phase = .closed(until: now, reason: reason)
+        closings = 1
+    }
+
+    /// Whether a probe is out.
+    public var isProbing: Bool {
+        if case .probing = phase { true } else { false }
+    }
+
+    /// Whether the line is closed, or being probed, because the endpoint fails; its failures are no chunk's fault.
+    public var isEndpointFailing: Bool {
+        switch phase {
+        case .open: false
+        case .closed(_, let reason), .probing(let reason): reason == .endpoint
+        }
+    }
+
+    /// Notes a failure of the endpoint: a few in a row, or that of a probe, close the line.
+    public mutating func failed(at now: Timestamp) {
+        failures += 1
+        switch phase {
+        case .open where failures >= Self.failuresToClose: close(.endpoint, asked: nil, at: now)
+        case .probing: close(.endpoint, asked: nil, at: now)
+        case .open, .closed: break
+        }
     }
 
     /// Notes a probe that told nothing, such as one that was never sent: the next one may go at once.
@@ -83,7 +123,8 @@ public struct LineState: Hashable, Sendable {
             return
         }
         closings += 1
-        let pause = max(backoff.bound(afterFailures: closings), min(asked ?? .zero, backoff.maximum))
-        phase = .closed(until: now + pause, reason: reason)
+        var pause = backoff.bound(afterFailures: closings)
+        if reason == .endpoint { pause = min(pause, Self.longestEndpointPause) }
+        phase = .closed(until: now + max(pause, min(asked ?? .zero, backoff.maximum)), reason: reason)
     }
 }

@@ -42,6 +42,15 @@ public struct ServiceFailure: Error, Hashable, Sendable {
 }
 
 extension ServiceFailure {
+    /// Whether it speaks of the endpoint rather than of what was asked: no answer, a lost one, or a 5xx.
+    public var isOfEndpoint: Bool {
+        switch outcome {
+        case .notSent, .unknown: errorCode != Code.interrupted
+        case .refused: (httpStatus ?? 0) >= 500
+        case .throttled, .unauthenticated: false
+        }
+    }
+
     /// Codes of koobatch's own, for failures that the API has no code for.
     public enum Code {
         /// No connection could be made.

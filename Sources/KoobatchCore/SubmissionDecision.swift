@@ -53,6 +53,7 @@ extension SubmissionDecision {
     /// - Parameters:
     ///   - failure: the classified failure.
     ///   - context: the chunk and its job.
+    ///   - isCharged: whether a retry counts against `max_attempts`; not while the endpoint as a whole fails.
     ///   - policies: what to do about the API's codes.
     ///   - backoff: delays between attempts of a chunk.
     ///   - now: the time of the decision.
@@ -60,6 +61,7 @@ extension SubmissionDecision {
     public static func after(
         _ failure: ServiceFailure,
         context: SubmissionContext,
+        isCharged: Bool = true,
         policies: ErrorPolicies,
         backoff: Backoff,
         now: Timestamp,
@@ -69,12 +71,13 @@ extension SubmissionDecision {
             let jittered = backoff.delay(afterFailures: context.attempts, using: &generator)
             return max(jittered, min(failure.retryAfter ?? .zero, backoff.maximum))
         }
-        func retry(orFailWith instances: InstanceState = .failed) -> SubmissionDecision {
-            guard context.attempts < context.maxAttempts else { return .fail(instances: instances) }
-            return .retry(at: now + delay(), charged: true)
-        }
         func retryUncharged() -> SubmissionDecision {
             .retry(at: now + delay(), charged: false)
+        }
+        func retry() -> SubmissionDecision {
+            guard isCharged else { return retryUncharged() }
+            guard context.attempts < context.maxAttempts else { return .fail(instances: .failed) }
+            return .retry(at: now + delay(), charged: true)
         }
 
         if failure.outcome == .unknown {

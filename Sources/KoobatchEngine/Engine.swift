@@ -13,12 +13,15 @@ public struct Engine: Sendable {
         public let maxInFlight: Int
         /// How answers are turned into changes.
         public let rules: SubmissionRules
+        /// The operator's bound on requests per second, submissions and queries together.
+        public let requestsPerSecond: Double?
 
         /// Creates a configuration.
-        public init(chunkSize: Int, maxInFlight: Int, rules: SubmissionRules) {
+        public init(chunkSize: Int, maxInFlight: Int, rules: SubmissionRules, requestsPerSecond: Double?) {
             self.chunkSize = chunkSize
             self.maxInFlight = maxInFlight
             self.rules = rules
+            self.requestsPerSecond = requestsPerSecond
         }
     }
 
@@ -29,10 +32,19 @@ public struct Engine: Sendable {
     private let time: EngineTime
 
     /// Wires the stages; nothing runs before the services do.
+    ///
+    /// - Parameters:
+    ///   - configuration: how the engine works.
+    ///   - store: the database.
+    ///   - service: the API.
+    ///   - memory: what an earlier daemon knew of the line to the API.
+    ///   - time: the clocks.
+    ///   - logger: of all stages.
     public init(
         configuration: Configuration,
         store: Store,
         service: any CommandService,
+        memory: Store.LineMemory,
         time: EngineTime,
         logger: Logger
     ) {
@@ -40,9 +52,16 @@ public struct Engine: Sendable {
         self.store = store
         self.time = time
         let inboxes = Inboxes()
-        let line = Line(backoff: configuration.rules.backoff, logger: logger)
+        let line = Line(
+            backoff: configuration.rules.backoff,
+            ceiling: configuration.requestsPerSecond,
+            memory: memory,
+            store: store,
+            logger: logger,
+            at: time.now
+        )
         var services: [any Service] = [
-            Housekeeper(store: store, inboxes: inboxes, time: time, logger: logger),
+            Housekeeper(store: store, inboxes: inboxes, line: line, time: time, logger: logger),
             ChangeWatcher(store: store, inboxes: inboxes, logger: logger),
         ]
         if let schedule = configuration.rules.polling {

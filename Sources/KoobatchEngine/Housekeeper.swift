@@ -9,13 +9,15 @@ public struct Housekeeper: Service {
 
     private let store: Store
     private let inboxes: Inboxes
+    private let line: Line
     private let time: EngineTime
     private let logger: Logger
 
     /// Creates a housekeeper; it does nothing before `run()`.
-    public init(store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
+    public init(store: Store, inboxes: Inboxes, line: Line, time: EngineTime, logger: Logger) {
         self.store = store
         self.inboxes = inboxes
+        self.line = line
         self.time = time
         self.logger = logger
     }
@@ -32,7 +34,7 @@ public struct Housekeeper: Service {
                 let now = time.now
                 do {
                     if now >= heartbeatDue {
-                        try await store.heartbeat(at: now)
+                        try await store.heartbeat(requestsPerSecond: line.requestsPerSecond, at: now)
                         heartbeatDue = now + Self.heartbeatInterval
                     }
                     let (expired, next) = try await store.expire(at: now)

@@ -1,59 +1,140 @@
 public import KoobatchCore
-import KoobatchStore
+public import KoobatchStore
 public import Logging
 import Synchronization
 
-/// The one line to the API that the submitter and the poller share; see `LineState`.
+/// The one line to the API that the submitter and the poller share: whether requests may go, and how many a second.
+///
+/// See `LineState` and `RateLimit`; this keeps the two and writes what changes of them where people look.
 public final class Line: Sendable {
-    private let state: Mutex<LineState>
+    private struct State {
+        var line: LineState
+        var rate: RateLimit
+    }
+
+    private static let soon = Duration.milliseconds(50)
+
+    private let state: Mutex<State>
+    private let store: Store
     private let logger: Logger
 
-    /// Creates an open line.
+    /// Creates a line as an earlier daemon left it.
     ///
     /// - Parameters:
     ///   - backoff: how long the line stays closed, from the first time in a row to the longest.
+    ///   - ceiling: the operator's bound on requests per second.
+    ///   - memory: what the earlier daemon knew.
+    ///   - store: where changes are written.
     ///   - logger: for the openings and closings.
-    public init(backoff: Backoff, logger: Logger) {
-        self.state = Mutex(LineState(base: backoff.base, maximum: backoff.maximum))
+    ///   - now: the time of creation.
+    public init(
+        backoff: Backoff,
+        ceiling: Double?,
+        memory: Store.LineMemory,
+        store: Store,
+        logger: Logger,
+        at now: Timestamp
+    ) {
+        let line =
+            memory.closedFor.map {
+                LineState(base: backoff.base, maximum: backoff.maximum, closedFor: $0, at: now)
+            } ?? LineState(base: backoff.base, maximum: backoff.maximum)
+        let rate = RateLimit(ceiling: ceiling, learned: memory.requestsPerSecond, at: now)
+        self.state = Mutex(State(line: line, rate: rate))
+        self.store = store
         self.logger = logger
     }
 
     /// How many of the requests that are wanted may start now.
-    func allowance(of wanted: Int, at now: Timestamp) -> Int {
-        state.withLock { $0.allowance(of: wanted, at: now) }
+    ///
+    /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
+    func allowance(of wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Int {
+        state.withLock { $0.rate.allowance(of: $0.line.allowance(of: wanted, at: now), for: drawer, at: now) }
     }
 
     /// Notes that requests have started.
-    func started(_ count: Int) {
-        state.withLock { $0.started(count) }
+    func started(_ count: Int, by drawer: RateLimit.Drawer, at now: Timestamp) {
+        state.withLock {
+            $0.line.started(count)
+            $0.rate.started(count, by: drawer, at: now)
+        }
     }
 
-    /// When the line may open next, if it is closed.
-    var closedUntil: Timestamp? {
-        state.withLock { $0.closedUntil }
+    /// When to ask again for requests that were wanted and may not start now.
+    ///
+    /// Where that is not a matter of time, as while a probe is out, it is soon.
+    func nextLook(at now: Timestamp) -> Timestamp {
+        let next = state.withLock { [$0.line.closedUntil, $0.rate.nextToken(at: now)].compactMap(\.self).max() }
+        return max(next ?? now + Self.soon, now + .milliseconds(1))
     }
 
-    /// Takes in what an answer says of the line.
+    /// Requests per second in force; `nil` is unlimited.
+    var requestsPerSecond: Double? {
+        state.withLock { $0.rate.perSecond }
+    }
+
+    /// Whether failures are those of the endpoint as a whole.
+    var isEndpointFailing: Bool {
+        state.withLock { $0.line.isEndpointFailing }
+    }
+
+    /// Takes in what an answer says of the line, and writes what has changed.
     ///
     /// - Parameters:
     ///   - failure: of the request; `nil` for one that was accepted.
     ///   - concernsEverything: whether the refusal is one that no other request would escape.
-    /// - Returns: the line as it is now, if what is to be recorded of it has changed.
-    func note(_ failure: ServiceFailure?, concernsEverything: Bool = false, at now: Timestamp) -> LineState? {
-        let (before, after) = state.withLock { line in
-            let before = line
-            switch failure?.outcome {
-            case .none: line.passed()
-            case .throttled: line.close(.throttled, asked: failure?.retryAfter, at: now)
-            case .unauthenticated: line.close(.credentials, asked: failure?.retryAfter, at: now)
-            case .refused where concernsEverything: line.close(.refusal, asked: failure?.retryAfter, at: now)
-            case .refused: line.passed()
-            case .notSent, .unknown: line.probeWasLost(at: now)
-            }
-            return (before, line)
+    ///   - now: the time of the answer.
+    func note(_ failure: ServiceFailure?, concernsEverything: Bool = false, at now: Timestamp) async {
+        let (before, after) = state.withLock { state in
+            let before = state
+            Self.take(failure, concernsEverything, into: &state, at: now)
+            return (before, state)
         }
-        if before.phase != after.phase { log(after, failure) }
-        return before.phase != after.phase || before.hasPassed != after.hasPassed ? after : nil
+        let isNewPhase = before.line.phase != after.line.phase
+        if isNewPhase { log(after.line, failure) }
+        let isNewRate = failure?.outcome == .throttled && before.rate.perSecond != after.rate.perSecond
+        if isNewRate {
+            logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
+        }
+        guard isNewPhase || isNewRate || before.line.hasPassed != after.line.hasPassed else { return }
+        do {
+            try await store.lineChanged(
+                to: after.line,
+                requestsPerSecond: after.rate.perSecond,
+                failure: failure,
+                at: now
+            )
+        } catch {
+            logger.warning("The state of the line is not recorded", metadata: [LogKeys.error: "\(error)"])
+        }
+    }
+
+    private static func take(
+        _ failure: ServiceFailure?,
+        _ concernsEverything: Bool,
+        into state: inout State,
+        at now: Timestamp
+    ) {
+        guard let failure else { return state.line.passed() }
+        switch failure.outcome {
+        case .throttled:
+            state.rate.throttled(named: RateLimit.named(in: failure.message), at: now)
+            if failure.retryAfter != nil {
+                state.line.close(.throttled, asked: failure.retryAfter, at: now)
+            } else {
+                state.line.passed()
+            }
+        case .unauthenticated:
+            state.line.close(.credentials, asked: failure.retryAfter, at: now)
+        case .refused where concernsEverything:
+            state.line.close(.refusal, asked: failure.retryAfter, at: now)
+        case _ where failure.isOfEndpoint:
+            state.line.failed(at: now)
+        case .notSent, .unknown:
+            state.line.probeWasLost(at: now)
+        case .refused:
+            state.line.passed()
+        }
     }
 
     private func log(_ line: LineState, _ failure: ServiceFailure?) {
@@ -61,7 +142,7 @@ public final class Line: Sendable {
         case .open:
             logger.notice("Requests go freely again")
         case .closed(let until, let reason):
-            let level: Logger.Level = reason == .throttled ? .warning : .error
+            let level: Logger.Level = reason == .credentials || reason == .refusal ? .error : .warning
             logger.log(
                 level: level,
                 "Requests pause",

@@ -14,6 +14,7 @@ enum LogKeys {
     static let message = "error.message"
     static let error = "error"
     static let until = "until"
+    static let rate = "requests_per_second"
     static let reason = "reason"
     static let decision = "decision"
 }

@@ -65,7 +65,7 @@ public struct Poller: Service {
                 let mail = await inboxes.poller.take(until: wakeAt, time: time)
                 let now = time.now
                 unrecorded += mail.elements
-                for answer in mail.elements { await noteOnLine(answer, at: now) }
+                for answer in mail.elements { await line.note(answer.failure, at: now) }
                 do {
                     if !unrecorded.isEmpty {
                         try await record(unrecorded, at: now)
@@ -77,15 +77,16 @@ public struct Poller: Service {
                     }
                     if mail.isStopping, busy.isEmpty { return }
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
-                    let places = line.allowance(of: free, at: now)
-                    let (due, next) = try await store.duePolls(at: now, places: places, busy: busy)
-                    line.started(due.count)
-                    for poll in due {
+                    let (due, next) = try await store.duePolls(at: now, places: free, busy: busy)
+                    let places = line.allowance(of: due.count, for: .poll, at: now)
+                    line.started(places, by: .poll, at: now)
+                    for poll in due.prefix(places) {
                         busy.insert(poll.chunk)
                         group.addTask { await ask(poll) }
                     }
                     trouble.passed()
-                    wakeAt = [next, line.closedUntil].compactMap(\.self).filter { $0 > now }.min()
+                    let held = places < due.count ? line.nextLook(at: now) : nil
+                    wakeAt = [next, held].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -125,15 +126,10 @@ public struct Poller: Service {
             }
         }
     }
+}
 
-    private func noteOnLine(_ answer: PollAnswer, at now: Timestamp) async {
-        let failure: ServiceFailure? =
-            if case .failure(let failure) = answer.result { failure } else { nil }
-        guard let line = line.note(failure, at: now) else { return }
-        do {
-            try await store.lineChanged(to: line, failure: failure, at: now)
-        } catch {
-            logger.warning("The state of the line is not recorded", metadata: [LogKeys.error: "\(error)"])
-        }
+extension PollAnswer {
+    fileprivate var failure: ServiceFailure? {
+        if case .failure(let failure) = result { failure } else { nil }
     }
 }

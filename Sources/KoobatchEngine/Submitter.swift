@@ -67,21 +67,25 @@ public struct Submitter: Service {
                 let mail = await inboxes.submitter.take(until: wakeAt, time: time)
                 let now = time.now
                 unrecorded += mail.elements
-                for answer in mail.elements { await noteOnLine(answer, at: now) }
+                for answer in mail.elements { await line.note(answer.failure, at: now) }
                 if mail.isStopping, unrecorded.isEmpty, inFlight == 0 { return }
                 let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
                 do {
-                    let turn = try await self.turn(unrecorded, places: line.allowance(of: free, at: now), at: now)
+                    let due = free > 0 ? try await store.nextSubmission(at: now) : nil
+                    let wanted = due.map { $0 <= now } ?? false ? free : 0
+                    let places = line.allowance(of: wanted, for: .submission, at: now)
+                    let turn = try await self.turn(unrecorded, places: places, nextDue: due, at: now)
                     for (answer, decision) in zip(unrecorded, turn.decisions) { await recorded(answer, decision) }
                     inFlight += turn.claims.count - unrecorded.count
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
                     unrecorded = []
                     trouble.passed()
-                    line.started(turn.claims.count)
+                    line.started(turn.claims.count, by: .submission, at: now)
                     for claim in turn.claims { group.addTask { await send(claim) } }
-                    wakeAt = [turn.nextDue, line.closedUntil].compactMap(\.self).filter { $0 > now }.min()
-                    // Refused chunks may be due at once, and claims that the turn's places did not reach are.
-                    if turn.decisions.contains(.split), inFlight < configuration.maxInFlight { wakeAt = now }
+                    let held = places < wanted ? line.nextLook(at: now) : nil
+                    // The halves of a split chunk are due at once.
+                    let split = turn.decisions.contains(.split) ? now : nil
+                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, split].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -97,14 +101,13 @@ public struct Submitter: Service {
     private func turn(
         _ answers: [SubmissionAnswer],
         places: Int,
+        nextDue: Timestamp?,
         at now: Timestamp
     ) async throws -> SubmissionTurn {
-        if answers.isEmpty {
-            let due = places > 0 ? try await store.nextSubmission(at: now) : nil
-            guard let due, due <= now else { return SubmissionTurn(decisions: [], claims: [], nextDue: due) }
-        }
+        if answers.isEmpty, places == 0 { return SubmissionTurn(decisions: [], claims: [], nextDue: nextDue) }
         return try await store.submissionTurn(
             answers: answers,
+            isCharged: !line.isEndpointFailing,
             places: places,
             rules: configuration.rules,
             at: now,
@@ -119,20 +122,9 @@ public struct Submitter: Service {
         } catch {
             result = .failure(error)
         }
-        inboxes.submitter.put(SubmissionAnswer(claim: claim, result: result, finishedAt: time.now))
-    }
-
-    private func noteOnLine(_ answer: SubmissionAnswer, at now: Timestamp) async {
-        guard let line = line.note(answer.failure, at: now) else { return }
-        await persist(line, answer.failure, at: now)
-    }
-
-    private func persist(_ line: LineState, _ failure: ServiceFailure?, at now: Timestamp) async {
-        do {
-            try await store.lineChanged(to: line, failure: failure, at: now)
-        } catch {
-            logger.warning("The state of the line is not recorded", metadata: [LogKeys.error: "\(error)"])
-        }
+        inboxes.submitter.put(
+            SubmissionAnswer(claim: claim, result: result, finishedAt: time.now)
+        )
     }
 
     private func recorded(_ answer: SubmissionAnswer, _ decision: SubmissionDecision?) async {
@@ -160,10 +152,8 @@ public struct Submitter: Service {
             case .fail: logger.error("Chunk failed", metadata: metadata)
             }
             // A refusal after which nothing is charged is one that concerns everything: policy stop or authenticate.
-            if failure.outcome == .refused, case .retry(_, charged: false) = decision,
-                let line = line.note(failure, concernsEverything: true, at: time.now)
-            {
-                await persist(line, failure, at: time.now)
+            if failure.outcome == .refused, !failure.isOfEndpoint, case .retry(_, charged: false) = decision {
+                await line.note(failure, concernsEverything: true, at: time.now)
             }
         }
     }

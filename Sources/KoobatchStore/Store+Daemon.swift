@@ -2,6 +2,27 @@ import GRDB
 public import KoobatchCore
 
 extension Store {
+    /// What an earlier daemon knew of the line.
+    public struct LineMemory: Hashable, Sendable {
+        /// The rate that it had learned, in requests per second.
+        public let requestsPerSecond: Double?
+        /// Why its line was closed, if it was, as far as that outlasts a restart.
+        public let closedFor: LineState.Reason?
+    }
+
+    /// Reads what an earlier daemon knew of the line; before `daemonStarted`.
+    public func lineMemory() async throws -> LineMemory {
+        try await read { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: "SELECT requests_per_second, circuit <> 'closed', credentials = 'refused' FROM daemon_state"
+            )
+            guard let row else { return LineMemory(requestsPerSecond: nil, closedFor: nil) }
+            let closedFor: LineState.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
+            return LineMemory(requestsPerSecond: row[0], closedFor: closedFor)
+        }
+    }
+
     /// Writes that a daemon has started.
     public func daemonStarted(pid: Int32, version: String, at now: Timestamp) async throws {
         try await write { db in
@@ -13,9 +34,7 @@ extension Store {
                            started_at    = ?,
                            heartbeat_at  = ?,
                            stopped_at    = NULL,
-                           paused_until  = NULL,
-                           circuit       = 'closed',
-                           credentials   = 'unknown'
+                           paused_until  = NULL
                     """,
                 arguments: [pid, version, now, now]
             )
@@ -29,17 +48,29 @@ extension Store {
         }
     }
 
-    /// Writes that the daemon is alive.
-    public func heartbeat(at now: Timestamp) async throws {
+    /// Writes that the daemon is alive, and the rate that is in force.
+    public func heartbeat(requestsPerSecond: Double?, at now: Timestamp) async throws {
         try await write { db in
-            try db.execute(sql: "UPDATE daemon_state SET heartbeat_at = ?", arguments: [now])
+            try db.execute(
+                sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?",
+                arguments: [now, requestsPerSecond]
+            )
         }
     }
 
     /// Writes how the line stands, for `daemon` and `why`.
     ///
-    /// - Parameter failure: what closed it; `nil` leaves the last error as it was.
-    public func lineChanged(to line: LineState, failure: ServiceFailure?, at now: Timestamp) async throws {
+    /// - Parameters:
+    ///   - line: how it stands.
+    ///   - requestsPerSecond: the rate in force.
+    ///   - failure: what closed it; `nil` leaves the last error as it was.
+    ///   - now: the time of the change.
+    public func lineChanged(
+        to line: LineState,
+        requestsPerSecond: Double?,
+        failure: ServiceFailure?,
+        at now: Timestamp
+    ) async throws {
         let reason: LineState.Reason? =
             switch line.phase {
             case .open: nil
@@ -54,13 +85,18 @@ extension Store {
                                                 WHEN ?2 IS NULL AND ?5 THEN 'accepted'
                                                 ELSE credentials
                                            END,
-                           circuit       = CASE WHEN ?2 = 'refusal' THEN 'open' ELSE 'closed' END,
+                           circuit       = CASE WHEN ?2 NOT IN ('refusal', 'endpoint') OR ?2 IS NULL THEN 'closed'
+                                                WHEN ?6 THEN 'half-open'
+                                                ELSE 'open'
+                                           END,
+                           requests_per_second = ?7,
                            last_error    = coalesce(?3, last_error),
                            last_error_at = iif(?3 IS NULL, last_error_at, ?4)
                     """,
                 arguments: [
                     line.closedUntil, reason?.rawValue,
                     failure.map { "\($0.errorCode) \($0.message)" }, now, line.hasPassed,
+                    line.isProbing, requestsPerSecond,
                 ]
             )
         }

@@ -18,6 +18,7 @@ public struct SubmissionRules: Hashable, Sendable {
 extension Store {
     static func record(
         _ answer: SubmissionAnswer,
+        isCharged: Bool,
         rules: SubmissionRules,
         policies: ErrorPolicies,
         now: Timestamp,
@@ -34,6 +35,7 @@ extension Store {
             let decision = SubmissionDecision.after(
                 failure,
                 context: context,
+                isCharged: isCharged,
                 policies: policies,
                 backoff: rules.backoff,
                 now: now,

@@ -54,12 +54,14 @@ extension Store {
     ///
     /// - Parameters:
     ///   - answers: what came of earlier claims.
+    ///   - isCharged: whether their failures count against `max_attempts`; not while the endpoint as a whole fails.
     ///   - places: how many chunks may be claimed.
     ///   - rules: how to decide.
     ///   - now: the time of the turn.
     ///   - generator: for request ids and jitter.
     public func submissionTurn(
         answers: [SubmissionAnswer],
+        isCharged: Bool = true,
         places: Int,
         rules: SubmissionRules,
         at now: Timestamp,
@@ -69,7 +71,15 @@ extension Store {
             var generator = generator
             let policies = answers.isEmpty ? ErrorPolicies([:]) : try Self.errorPolicies(db)
             let decisions = try answers.map {
-                try Self.record($0, rules: rules, policies: policies, now: now, generator: &generator, db)
+                try Self.record(
+                    $0,
+                    isCharged: isCharged,
+                    rules: rules,
+                    policies: policies,
+                    now: now,
+                    generator: &generator,
+                    db
+                )
             }
             let claims = try Self.claim(places: places, now: now, generator: &generator, db)
             return SubmissionTurn(decisions: decisions, claims: claims, nextDue: try Self.nextDue(after: now, db))

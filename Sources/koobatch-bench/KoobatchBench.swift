@@ -28,6 +28,7 @@ struct KoobatchBench: AsyncParsableCommand {
         try bed.startDaemon()
         print("database on \(bed.folder.path), sqlite \(try bed.shell("SELECT sqlite_version()"))")
         try Latency(bed: bed).measure(inserts: inserts)
+        try InsertLoop(bed: bed).measure(inserts: inserts)
         try IdleCost(bed: bed).measure(seconds: idle)
         let throughput = try Throughput(bed: bed).measure(instances: instances)
         let bareRate = try await BareClient(endpoint: bed.endpoint, tokenFile: bed.tokenFile).chunksPerSecond(for: bare)

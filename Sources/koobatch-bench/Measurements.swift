@@ -48,7 +48,13 @@ struct Throughput {
     func measure(instances: Int) throws -> Double {
         let cpuBefore = try bed.daemonCPU()
         let job = try bed.insert(instances: instances, prefix: "t")
-        try bed.wait { try bed.shell("SELECT finished_at IS NOT NULL FROM command_jobs WHERE id = \(job)") == "1" }
+        // What a user with a busy_timeout of 0 meets meanwhile.
+        var refusals = Refusals()
+        try bed.wait {
+            try refusals.count { try bed.insert(instances: 1, column: "run_at", value: "'2099-01-01'", patience: 0) }
+            return try bed.shell("SELECT finished_at IS NOT NULL FROM command_jobs WHERE id = \(job)") == "1"
+        }
+        print("inserts that found the database locked, under full load: \(refusals)")
         let fields = try bed.shell(
             """
             SELECT count(*),
@@ -112,5 +118,35 @@ struct Views {
             ".timer on\nSELECT id, total, pending FROM job_status WHERE id = \(job);\nSELECT id, total, pending FROM job_status;"
         )
         print("job_status on it, one row and all rows:\n\(timed)")
+    }
+}
+
+/// A loop of small jobs, as a script inserts them, each with the shell's busy_timeout of 0.
+struct InsertLoop {
+    let bed: TestBed
+
+    func measure(inserts: Int) throws {
+        var refusals = Refusals()
+        for index in 0..<inserts {
+            try refusals.count { try bed.insert(instances: 1, prefix: "s\(index)x", patience: 0) }
+        }
+        print("inserts that found the database locked, one job after the other: \(refusals)")
+    }
+}
+
+/// How often a statement was refused because the database was locked.
+struct Refusals: CustomStringConvertible {
+    private var tries = 0
+    private var refused = 0
+
+    var description: String { "\(refused) of \(tries)" }
+
+    mutating func count(_ body: () throws -> Void) throws {
+        tries += 1
+        do {
+            try body()
+        } catch let failure as TestBed.Failed where failure.description.contains("locked") {
+            refused += 1
+        }
     }
 }

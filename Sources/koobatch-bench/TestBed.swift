@@ -71,11 +71,13 @@ final class TestBed {
     }
 
     /// Runs statements in the sqlite3 shell and returns what it prints.
+    ///
+    /// - Parameter patience: busy_timeout of the shell in milliseconds; a user's is 0.
     @discardableResult
-    func shell(_ statements: String) throws -> String {
+    func shell(_ statements: String, patience: Int = 5_000) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["sqlite3", "-batch", "-bail", database]
+        process.arguments = ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(patience)", database]
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
@@ -103,10 +105,18 @@ final class TestBed {
     }
 
     /// Inserts a job of instances named by number and returns its id.
-    func insert(instances: Int, prefix: String = "i", column: String = "label", value: String = "''") throws -> Int {
+    @discardableResult
+    func insert(
+        instances: Int,
+        prefix: String = "i",
+        column: String = "label",
+        value: String = "''",
+        patience: Int = 5_000
+    ) throws -> Int {
         let ids = (0..<instances).map { "\"\(prefix)\($0)\"" }.joined(separator: ",")
         let printed = try shell(
-            "INSERT INTO command_jobs (command, instance_ids, \(column)) VALUES ('ls', '[\(ids)]', \(value)) RETURNING id;"
+            "INSERT INTO command_jobs (command, instance_ids, \(column)) VALUES ('ls', '[\(ids)]', \(value)) RETURNING id;",
+            patience: patience
         )
         guard let id = Int(printed) else { throw Failed(description: printed) }
         return id

@@ -55,10 +55,12 @@ struct Run: AsyncParsableCommand {
             configuration: Engine.Configuration(
                 chunkSize: settings.chunkSize,
                 maxInFlight: settings.maxInFlight,
-                rules: SubmissionRules(backoff: settings.retry, polling: settings.polling)
+                rules: SubmissionRules(backoff: settings.retry, polling: settings.polling),
+                requestsPerSecond: settings.requestsPerSecond
             ),
             store: store,
             service: service,
+            memory: try await store.lineMemory(),
             time: .system,
             logger: logger
         )

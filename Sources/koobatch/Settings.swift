@@ -25,6 +25,7 @@ struct Settings: Sendable {
     let cloud: KooPhoneClient.Configuration?
     let chunkSize: Int
     let maxInFlight: Int
+    let requestsPerSecond: Double?
     let retry: Backoff
     let polling: PollSchedule?
     let shutdownGrace: Duration
@@ -56,6 +57,7 @@ struct Settings: Sendable {
         self.database = database ?? reader.text("database") ?? "/var/lib/koobatch/koobatch.db"
         chunkSize = reader.whole("submit.chunk_size", in: 1...Chunking.largestSize, default: 32)
         maxInFlight = reader.whole("submit.max_in_flight", in: 1...1_000, default: 32)
+        requestsPerSecond = reader.rate("submit.requests_per_second", in: 0.1...10_000)
         let timeout = reader.seconds("submit.timeout", in: 0.1...600, default: 30)
         // As many queries as submissions may be in flight.
         cloud = need == .daemon ? Self.cloud(&reader, timeout: timeout, connections: maxInFlight * 2) : nil

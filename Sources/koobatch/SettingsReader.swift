@@ -70,6 +70,14 @@ struct SettingsReader {
         return .seconds(standard)
     }
 
+    /// A number a second; `nil` where it is not set.
+    mutating func rate(_ key: String, in range: ClosedRange<Double>) -> Double? {
+        guard let text = text(key) else { return nil }
+        if let number = Double(text), range.contains(number) { return number }
+        problem(key, "must be a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
+        return nil
+    }
+
     /// One of some words.
     mutating func choice(_ key: String, of words: [String], default standard: String) -> String {
         guard let text = text(key) else { return standard }

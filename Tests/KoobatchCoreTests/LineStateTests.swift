@@ -84,4 +84,44 @@ struct LineStateTests {
         line.probeWasLost(at: Self.now)
         #expect(line.phase == .open)
     }
+
+    @Test("closes after a few failures of the endpoint in a row, and not while anything passes between them")
+    mutating func endpoint() {
+        for _ in 1..<LineState.failuresToClose { line.failed(at: Self.now) }
+        #expect(line.phase == .open)
+        line.passed()
+        for _ in 1..<LineState.failuresToClose { line.failed(at: Self.now) }
+        #expect(line.phase == .open)
+        #expect(!line.isEndpointFailing)
+        line.failed(at: Self.now)
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .endpoint))
+        #expect(line.isEndpointFailing)
+        line.failed(at: Self.now)
+        #expect(line.closings == 1)
+    }
+
+    @Test(
+        "probes a failing endpoint at least every eight seconds",
+        arguments: [(1, 1), (2, 2), (4, 8), (5, 8), (20, 8)]
+    )
+    func endpointPause(_ closings: Int, _ seconds: Int) {
+        var line = line
+        for _ in 0..<LineState.failuresToClose { line.failed(at: Self.now) }
+        for _ in 1..<closings {
+            line.started(1)
+            #expect(line.isProbing)
+            line.failed(at: Self.now)
+        }
+        #expect(line.closedUntil == Self.now + .seconds(seconds))
+    }
+
+    @Test("begins with a probe that may go at once where an earlier daemon left it closed")
+    func remembered() {
+        var line = LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .credentials, at: Self.now)
+        #expect(line.allowance(of: 32, at: Self.now) == 1)
+        #expect(!line.hasPassed)
+        line.started(1)
+        line.close(.credentials, asked: nil, at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(2))
+    }
 }

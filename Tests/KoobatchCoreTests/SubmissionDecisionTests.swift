@@ -129,4 +129,30 @@ struct SubmissionDecisionTests {
         let decision = Self.decide(row, retryAfter: delays.asked, attempts: 1, seed: seed)
         #expect(decision == .retry(at: Self.now + delays.kept, charged: false))
     }
+
+    @Test("does not charge what would be tried again while the endpoint as a whole fails", arguments: Case.all)
+    func uncharged(_ row: Case) {
+        var generator = SeededGenerator(seed: 1)
+        let decision = SubmissionDecision.after(
+            ServiceFailure(row.outcome, httpStatus: 500, errorCode: "CODE", message: "m"),
+            context: SubmissionContext(
+                size: row.size,
+                attempts: 3,
+                maxAttempts: row.isLastAttempt ? 3 : 4,
+                onUnknown: row.onUnknown,
+                jobState: row.jobState
+            ),
+            isCharged: false,
+            policies: ErrorPolicies(["CODE": row.action]),
+            backoff: Self.backoff,
+            now: Self.now,
+            generator: &generator
+        )
+        if case .retry(_, let charged) = decision { #expect(!charged) }
+        let charged = Self.decide(row)
+        switch charged {
+        case .retry, .fail(instances: .failed): break
+        default: #expect(decision == charged)
+        }
+    }
 }

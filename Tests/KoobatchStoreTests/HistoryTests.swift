@@ -107,21 +107,25 @@ private struct History {
     }
 
     private mutating func insert() async throws {
-        let count = Int.random(in: 1...20, using: &random)
-        let instances = (0..<count).map { "i\($0)" }.shuffled(using: &random)
-        func pick(_ values: String...) -> String { values.randomElement(using: &random) ?? "NULL" }
-        _ = try await user.insertJob(
-            instances,
+        let instances = (0..<Int.random(in: 1...20, using: &random)).map { "\"i\($0)\"" }.shuffled(using: &random)
+        func pick(_ values: String?...) -> String? { values.randomElement(using: &random) ?? nil }
+        try await user.user(
+            """
+            INSERT INTO command_jobs (command, instance_ids, on_unknown, max_attempts, canary, max_errors, max_concurrency,
+                                      priority, expires_at, run_at, state)
+            VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
             [
-                "on_unknown": pick("'retry'", "'hold'", "'fail'"),
-                "max_attempts": pick("1", "2", "8"),
-                "canary": pick("NULL", "NULL", "1", "3"),
-                "max_errors": pick("NULL", "NULL", "0", "2", "'20%'"),
-                "max_concurrency": pick("NULL", "NULL", "1", "2"),
-                "priority": pick("0", "0", "1"),
-                "expires_at": pick("NULL", "NULL", "NULL", "'\(driver.now + .seconds(120))'"),
-                "run_at": pick("'\(Timestamp.start)'", "'\(driver.now)'"),
-                "state": pick("'queued'", "'queued'", "'queued'", "'paused'"),
+                "[\(instances.joined(separator: ","))]",
+                pick("retry", "hold", "fail"),
+                pick("1", "2", "8"),
+                pick(nil, nil, "1", "3"),
+                pick(nil, nil, "0", "2", "20%"),
+                pick(nil, nil, "1", "2"),
+                pick("0", "0", "1"),
+                pick(nil, nil, nil, "\(driver.now + .seconds(120))"),
+                pick("\(Timestamp.start)", "\(driver.now)"),
+                pick("queued", "queued", "queued", "paused"),
             ]
         )
     }

@@ -44,7 +44,7 @@ struct MigrationTests {
         try Store.migrate(path: path)
         let store = try Store(path: path)
         #expect(try Store.migrate(path: path) == (1, 1))
-        try await store.heartbeat(at: .start)
+        try await store.heartbeat(requestsPerSecond: nil, at: .start)
     }
 
     @Test("refuses a newer database, and so does the daemon")

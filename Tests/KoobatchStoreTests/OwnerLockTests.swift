@@ -32,7 +32,7 @@ struct OwnerLockTests {
     func besideSQLite() async throws {
         let store = try Store(path: path)
         do { _ = try OwnerLock(database: path, owner: "pid 1") }
-        try await store.heartbeat(at: .start)
+        try await store.heartbeat(requestsPerSecond: nil, at: .start)
         #expect(try TestDatabase.current().shell.value("PRAGMA integrity_check") == "ok")
     }
 

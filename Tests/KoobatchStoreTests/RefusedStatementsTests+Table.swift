@@ -103,10 +103,10 @@ extension RefusedStatementsTests {
             ["instance_ids": "'[\"a\\\\\\u0000b\"]'"],
             "instance_ids: an instance id must not hold control characters"
         ),
-        .insert(["instance_ids": "'[\"a\\ud800\"]'"], "instance_ids: an instance id must be valid Unicode"),
+        .insert(["instance_ids": "'[\"a\\ud800\"]'"], "must not hold control characters or broken Unicode"),
         .insert(
             ["instance_ids": "'[\"' || CAST(x'ff' AS TEXT) || '\"]'"],
-            "instance_ids: an instance id must be valid Unicode"
+            "must not hold control characters or broken Unicode"
         ),
     ]
 

@@ -112,7 +112,7 @@ struct TransactionTests {
     @Test("change the counter of foreign changes for commits of others alone")
     func foreignChanges() async throws {
         let first = try await driver.store.foreignChangeCounter()
-        try await driver.store.heartbeat(at: driver.now)
+        try await driver.store.heartbeat(requestsPerSecond: nil, at: driver.now)
         #expect(try await driver.store.foreignChangeCounter() == first)
         _ = try await user.insertJob(["a"])
         #expect(try await driver.store.foreignChangeCounter() != first)
@@ -122,11 +122,11 @@ struct TransactionTests {
     func daemon() async throws {
         let store = driver.store
         try await store.daemonStarted(pid: 7, version: "1.2.3", at: .start)
-        try await store.heartbeat(at: .start + .seconds(10))
+        try await store.heartbeat(requestsPerSecond: nil, at: .start + .seconds(10))
         var line = LineState(base: .seconds(1), maximum: .seconds(60))
         line.close(.credentials, asked: nil, at: .start)
         let failure = ServiceFailure(.unauthenticated, httpStatus: 401, errorCode: "APIGW.0301", message: "no")
-        try await store.lineChanged(to: line, failure: failure, at: .start)
+        try await store.lineChanged(to: line, requestsPerSecond: 20, failure: failure, at: .start)
         let columns = "pid, version, heartbeat_at, credentials, circuit, paused_until, last_error, stopped_at IS NULL"
         let closed = try await user.row("SELECT \(columns) FROM daemon")
         #expect(
@@ -137,7 +137,7 @@ struct TransactionTests {
         )
         line.started(1)
         line.passed()
-        try await store.lineChanged(to: line, failure: nil, at: .start)
+        try await store.lineChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
         try await store.daemonStopped(at: .start + .seconds(20))
         let open = try await user.row("SELECT \(columns) FROM daemon")
         #expect(
@@ -145,5 +145,32 @@ struct TransactionTests {
                 "7", "1.2.3", "\(Timestamp.start + .seconds(20))", "accepted", "closed", nil, "APIGW.0301 no", "0",
             ]
         )
+    }
+
+    @Test(
+        "remember for the next daemon why the line was closed, as far as that outlasts a restart",
+        arguments: [
+            (.credentials, "refused closed", .credentials), (.endpoint, "unknown open", .endpoint),
+            (.refusal, "unknown open", .endpoint), (.throttled, "unknown closed", nil),
+        ] as [(LineState.Reason, String, LineState.Reason?)]
+    )
+    func lineMemory(_ reason: LineState.Reason, _ shown: String, _ remembered: LineState.Reason?) async throws {
+        let store = driver.store
+        var line = LineState(base: .seconds(1), maximum: .seconds(60))
+        line.close(reason, asked: nil, at: .start)
+        try await store.lineChanged(to: line, requestsPerSecond: 19.5, failure: nil, at: .start)
+        #expect(try await user.row("SELECT credentials || ' ' || circuit FROM daemon") == [shown])
+        try await store.daemonStarted(pid: 8, version: "1.2.3", at: .start)
+        let memory = try await store.lineMemory()
+        #expect(memory.closedFor == remembered)
+        #expect(memory.requestsPerSecond == 19.5)
+    }
+
+    @Test("show a probe of a failing endpoint as a half-open circuit")
+    func probing() async throws {
+        var line = LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .endpoint, at: .start)
+        line.started(1)
+        try await driver.store.lineChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
+        #expect(try await user.row("SELECT circuit FROM daemon") == ["half-open"])
     }
 }

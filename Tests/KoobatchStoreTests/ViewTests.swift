@@ -197,6 +197,19 @@ struct ViewTests {
         #expect(rows.map { $0[2].hasPrefix("2099-01-01T00:00:00") } == [timed.contains(blocker)])
     }
 
+    @Test("say that a job waits for its turn before it runs again")
+    func whyAgain() throws {
+        let rows = try shell.rows(
+            """
+            \(Stages.statements)
+            UPDATE daemon_state SET heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now');
+            UPDATE command_jobs SET state = 'queued' WHERE id = 4;
+            SELECT blocker FROM why WHERE command_job_id = 4;
+            """
+        )
+        #expect(rows == [["turn"]])
+    }
+
     @Test("say why a chunk waits, and with which request")
     func whyChunks() throws {
         let rows = try shell.rows(

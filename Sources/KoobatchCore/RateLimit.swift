@@ -1,0 +1,131 @@
+/// A token bucket whose rate is learned from the API's answers.
+///
+/// Unlimited until the API throttles. Then the rate is what the API named in its answer, a little less, or a part of
+/// what was being sent; from there it grows slowly until the API throttles again (additive increase, multiplicative
+/// decrease), and never above the rate that the operator set.
+///
+/// Submission and polling draw from the same bucket. While both want to send, each gets half.
+public struct RateLimit: Hashable, Sendable {
+    /// Who draws from the bucket.
+    public enum Drawer: Int, Hashable, Sendable, CaseIterable {
+        /// Submissions.
+        case submission
+        /// Queries.
+        case poll
+
+        var other: Drawer { self == .submission ? .poll : .submission }
+    }
+
+    /// The share of a rate that the API named which is used: its window and ours do not begin at the same time.
+    static let shareOfNamed = 0.95
+    /// The share of the present rate that is used after a throttling that named none.
+    static let decrease = 0.7
+    /// How much faster each second without throttling makes it, as a share of the rate.
+    static let increase = 0.01
+    /// How long a rate holds before it grows, after a throttling.
+    static let patience = Duration.seconds(30)
+    /// Throttled answers within this time of one that was obeyed are of requests that were sent before it.
+    static let settling = Duration.seconds(1)
+    /// A drawer counts as wanting to send for this long after it last asked for more than it got.
+    static let memory = Duration.seconds(1)
+
+    /// Requests per second in force; `nil` is unlimited.
+    public private(set) var perSecond: Double?
+
+    private let ceiling: Double?
+    private var tokens = 1.0
+    private var refilledAt: Timestamp
+    private var obeyedAt: Timestamp?
+    private var grownAt: Timestamp
+    private var sent: [Timestamp] = []
+    private var wantedAt: [Drawer: Timestamp] = [:]
+    /// What submission has drawn beyond polling while both wanted to; negative the other way round.
+    private var lead = 0
+
+    /// Creates a limit.
+    ///
+    /// - Parameters:
+    ///   - ceiling: the operator's bound, if there is one.
+    ///   - learned: the rate that an earlier daemon had learned.
+    ///   - now: the time of creation.
+    public init(ceiling: Double?, learned: Double?, at now: Timestamp) {
+        self.ceiling = ceiling
+        perSecond = [ceiling, learned].compactMap(\.self).min()
+        refilledAt = now
+        grownAt = now + (learned == nil ? .zero : Self.patience)
+    }
+
+    /// How many of the requests that are wanted may start now.
+    public mutating func allowance(of wanted: Int, for drawer: Drawer, at now: Timestamp) -> Int {
+        refill(at: now)
+        guard perSecond != nil else { return wanted }
+        if wanted > 0 { wantedAt[drawer] = now }
+        var allowed = min(wanted, max(0, Int(tokens)))
+        if allowed > 0, let other = wantedAt[drawer.other], now - other < Self.memory {
+            let ahead = drawer == .submission ? lead : -lead
+            // What is over goes to the other, which asks again when it is woken.
+            allowed = ahead > 0 ? 0 : min(allowed, max(1, (allowed - ahead + 1) / 2))
+        }
+        return allowed
+    }
+
+    /// Notes that requests started.
+    public mutating func started(_ count: Int, by drawer: Drawer, at now: Timestamp) {
+        guard count > 0 else { return }
+        sent.append(contentsOf: repeatElement(now, count: count))
+        sent.removeAll { now - $0 > .seconds(1) }
+        tokens -= Double(count)
+        let both = wantedAt[drawer.other].map { now - $0 < Self.memory } ?? false
+        lead = both ? lead + (drawer == .submission ? count : -count) : 0
+    }
+
+    /// When the next request may start, if none may now.
+    public func nextToken(at now: Timestamp) -> Timestamp? {
+        guard let perSecond, tokens < 1 else { return nil }
+        return max(refilledAt + .seconds((1 - tokens) / perSecond), now + .milliseconds(1))
+    }
+
+    /// Takes in a throttled answer.
+    ///
+    /// - Parameters:
+    ///   - named: the requests per second that the answer named, if it did.
+    ///   - now: the time of the answer.
+    public mutating func throttled(named: Double?, at now: Timestamp) {
+        if let obeyedAt, now - obeyedAt < Self.settling, named == nil { return }
+        obeyedAt = now
+        grownAt = now + Self.patience
+        let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
+        let rate = named.map { $0 * Self.shareOfNamed } ?? (perSecond ?? max(lastSecond, 1)) * Self.decrease
+        perSecond = [max(rate, 0.1), ceiling].compactMap(\.self).min()
+        tokens = min(tokens, 0)
+    }
+
+    /// Adds what time has brought, and grows the rate where it has held for a while.
+    private mutating func refill(at now: Timestamp) {
+        defer { refilledAt = max(refilledAt, now) }
+        guard let rate = perSecond, now > refilledAt else { return }
+        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none.
+        tokens = min(tokens + (now - refilledAt).inSeconds * rate, 1 + rate / 10)
+        guard obeyedAt != nil || rate != ceiling, now > grownAt else { return }
+        let grown = rate * (1 + Self.increase * (now - grownAt).inSeconds)
+        perSecond = [grown, ceiling].compactMap(\.self).min()
+        grownAt = now
+    }
+}
+
+extension RateLimit {
+    /// The rate that a throttling message names: `limit:20,time:1 second` is 20 a second.
+    public static func named(in message: String) -> Double? {
+        guard let match = message.lowercased().firstMatch(of: /limit:\s*(\d{1,7})\s*,\s*time:\s*(\d{1,5})\s*([a-z]*)/),
+            let count = Double(match.1), let time = Double(match.2), count > 0, time > 0
+        else { return nil }
+        let unit: Double =
+            switch match.3 {
+            case let word where word.hasPrefix("minute"): 60
+            case let word where word.hasPrefix("hour"): 3_600
+            case let word where word.hasPrefix("day"): 86_400
+            default: 1
+            }
+        return count / (time * unit)
+    }
+}
