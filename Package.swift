@@ -135,6 +135,7 @@ let package = Package(
             dependencies: [
                 "KoobatchCloud",
                 "KoobatchCore",
+                "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -16,6 +16,11 @@ public import ServiceLifecycle
 /// net under both.
 public struct ChangeWatcher: Service {
     private static let net = Duration.seconds(1)
+    /// When to look after a hint.
+    ///
+    /// A transaction becomes visible after its last write to the WAL file, by a change of
+    /// shared memory that the kernel does not tell of: usually within a few milliseconds, the time of a sync.
+    private static let looks: [Duration] = [0, 1, 2, 3, 5, 10, 20, 50, 100].map { .milliseconds($0) }
 
     private let store: Store
     private let inboxes: Inboxes
@@ -51,11 +56,24 @@ public struct ChangeWatcher: Service {
                     }
                 }
                 if let hints {
-                    group.addTask { for await _ in hints.stream { continuation.yield() } }
+                    group.addTask { await Self.look(after: hints.stream) { continuation.yield() } }
                 }
                 await run(triggers: triggers)
                 group.cancelAll()
             }
+        }
+    }
+
+    private static func look(after hints: AsyncStream<Void>, _ look: () -> Void) async {
+        do {
+            for await _ in hints {
+                for pause in looks {
+                    try await ContinuousClock().sleep(for: pause)
+                    look()
+                }
+            }
+        } catch {
+            // Cancelled.
         }
     }
 
@@ -86,7 +104,7 @@ private struct WriteHints: Sendable {
         #if os(Linux)
             let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
             guard descriptor >= 0 else { return nil }
-            guard inotify_add_watch(descriptor, path, UInt32(IN_MODIFY)) >= 0 else {
+            guard inotify_add_watch(descriptor, path, UInt32(IN_MODIFY | IN_CLOSE_WRITE)) >= 0 else {
                 close(descriptor)
                 return nil
             }

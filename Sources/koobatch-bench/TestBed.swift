@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A simulator, a database and a daemon in a temporary folder.
 final class TestBed {
@@ -9,8 +10,8 @@ final class TestBed {
     let folder: URL
     let endpoint: String
     private let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    private let simulator: Process
-    private(set) var daemon: Process?
+    private let simulator: Command
+    private(set) var daemon: Command?
 
     var database: String { folder.appending(path: "koobatch.db").path }
     var tokenFile: String { folder.appending(path: "token").path }
@@ -18,13 +19,15 @@ final class TestBed {
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        simulator = Process()
-        simulator.executableURL = programs.appending(path: "koophone-sim")
-        simulator.arguments = ["--port", "0", "--token", "bench"]
-        let output = Pipe()
-        simulator.standardOutput = output
-        try simulator.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        let log = folder.appending(path: "simulator.log")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        simulator = try Command(
+            [programs.appending(path: "koophone-sim").path, "--port", "0", "--token", "bench"],
+            output: output.fileDescriptor
+        )
+        var line = ""
+        while !line.contains("\n"), simulator.isRunning { line = try String(contentsOf: log, encoding: .utf8) }
         guard let address = line.split(separator: " ").first(where: { $0.hasPrefix("http://") }) else {
             throw Failed(description: "the simulator said: \(line)")
         }
@@ -44,24 +47,25 @@ final class TestBed {
     }
 
     func startDaemon() throws {
-        let process = Process()
-        process.executableURL = programs.appending(path: "koobatch")
-        process.arguments = ["run", "--config", folder.appending(path: "koobatch.yaml").path]
-        try process.run()
-        daemon = process
-        try wait { try self.shellIfThere("SELECT pid = \(process.processIdentifier) AND running FROM daemon") == "1" }
+        let daemon = try Command(
+            [
+                programs.appending(path: "koobatch").path, "run",
+                "--config", folder.appending(path: "koobatch.yaml").path,
+            ]
+        )
+        self.daemon = daemon
+        try wait { try self.shellIfThere("SELECT pid = \(daemon.identifier) AND running FROM daemon") == "1" }
     }
 
     func kill() {
-        guard let daemon else { return }
-        Foundation.kill(daemon.processIdentifier, SIGKILL)
-        daemon.waitUntilExit()
+        daemon?.signal(SIGKILL)
+        daemon?.wait()
     }
 
     func tearDown() {
-        for process in [daemon, simulator].compactMap(\.self) where process.isRunning {
-            process.terminate()
-            process.waitUntilExit()
+        for program in [daemon, simulator].compactMap(\.self) {
+            program.signal(SIGTERM)
+            program.wait()
         }
         do {
             try FileManager.default.removeItem(at: folder)
@@ -75,24 +79,12 @@ final class TestBed {
     /// - Parameter patience: busy_timeout of the shell in milliseconds; a user's is 0.
     @discardableResult
     func shell(_ statements: String, patience: Int = 5_000) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(patience)", database]
-        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        let writer = Thread {
-            input.fileHandleForWriting.write(Data(statements.utf8))
-            input.fileHandleForWriting.closeFile()
-        }
-        writer.start()
-        let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failed(description: said) }
-        return printed.trimmingCharacters(in: .newlines)
+        let outcome = try Command.run(
+            ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(patience)", database],
+            input: statements
+        )
+        guard outcome.status == 0 else { throw Failed(description: outcome.errors) }
+        return outcome.output.trimmingCharacters(in: .newlines)
     }
 
     private func shellIfThere(_ query: String) throws -> String? {
@@ -135,7 +127,7 @@ final class TestBed {
 
     /// CPU seconds that the daemon has used so far (`proc(5)`, fields 14 and 15 in ticks of 10 ms).
     func daemonCPU() throws -> Double {
-        let stat = try String(contentsOfFile: "/proc/\(daemon?.processIdentifier ?? 0)/stat", encoding: .utf8)
+        let stat = try String(contentsOfFile: "/proc/\(daemon?.identifier ?? 0)/stat", encoding: .utf8)
         let fields = (stat.split(separator: ")").last ?? "").split(separator: " ")
         guard fields.count > 13, let user = Double(fields[11]), let system = Double(fields[12]) else {
             throw Failed(description: "/proc has another form: \(stat)")
@@ -145,7 +137,7 @@ final class TestBed {
 
     /// The most memory that the daemon has used so far, in MiB.
     func daemonMemory() throws -> Double {
-        let status = try String(contentsOfFile: "/proc/\(daemon?.processIdentifier ?? 0)/status", encoding: .utf8)
+        let status = try String(contentsOfFile: "/proc/\(daemon?.identifier ?? 0)/status", encoding: .utf8)
         let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
         let kilobytes = peak?.split(separator: " ").dropLast().last.flatMap { Double($0) } ?? 0
         return kilobytes / 1_024

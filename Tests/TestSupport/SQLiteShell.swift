@@ -28,24 +28,11 @@ public struct SQLiteShell: Sendable {
 
     /// Runs statements and dot-commands from standard input and stops at the first that is refused.
     public func outcome(of statements: String) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["sqlite3", "-batch", "-bail", "-noheader", "-list", "-separator", Self.separator, path]
-        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(statements.utf8))
-        try input.fileHandleForWriting.close()
-        let printed = try output.fileHandleForReading.readToEnd() ?? Data()
-        let complaint = try errors.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return Outcome(
-            status: process.terminationStatus,
-            output: String(decoding: printed, as: UTF8.self),
-            errors: String(decoding: complaint, as: UTF8.self)
+        let outcome = try Command.run(
+            ["sqlite3", "-batch", "-bail", "-noheader", "-list", "-separator", Self.separator, path],
+            input: statements
         )
+        return Outcome(status: outcome.status, output: outcome.output, errors: outcome.errors)
     }
 
     /// Runs statements that must all be accepted and returns the rows that they print, column by column.

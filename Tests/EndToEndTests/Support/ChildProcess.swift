@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 
 /// A program of this package that a test starts, signals and waits for.
 final class ChildProcess {
-    private let process = Process()
+    private let command: Command
     private let outputURL: URL
     private let errorURL: URL
 
@@ -17,21 +18,20 @@ final class ChildProcess {
         outputURL = folder.appending(path: "\(label).out")
         errorURL = folder.appending(path: "\(label).err")
         for url in [outputURL, errorURL] { try Data().write(to: url) }
-        process.executableURL = Self.builtPrograms.appending(path: program)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: outputURL)
-        process.standardError = try FileHandle(forWritingTo: errorURL)
-        try process.run()
+        let output = try FileHandle(forWritingTo: outputURL)
+        let errors = try FileHandle(forWritingTo: errorURL)
+        command = try Command(
+            [Self.builtPrograms.appending(path: program).path] + arguments,
+            environment: environment,
+            output: output.fileDescriptor,
+            errors: errors.fileDescriptor
+        )
+        try output.close()
+        try errors.close()
     }
 
-    deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    }
-
-    var identifier: Int32 { process.processIdentifier }
-    var isRunning: Bool { process.isRunning }
+    var identifier: Int32 { command.identifier }
+    var isRunning: Bool { command.isRunning }
 
     /// What it has printed so far.
     var output: String {
@@ -44,13 +44,12 @@ final class ChildProcess {
     }
 
     func signal(_ number: Int32) {
-        kill(process.processIdentifier, number)
+        command.signal(number)
     }
 
     /// Waits for the end and returns the exit status; that of a signal is negative.
     @discardableResult
     func wait() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        command.wait()
     }
 }

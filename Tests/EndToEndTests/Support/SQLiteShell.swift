@@ -1,5 +1,5 @@
 import Foundation
-import Testing
+import TestSupport
 
 /// The stock `sqlite3` shell, as a user has it: foreign keys off, and busy_timeout 0 where a test asks for it.
 struct SQLiteShell {
@@ -18,27 +18,14 @@ struct SQLiteShell {
     /// Runs statements in a shell of their own and returns what it prints, columns separated by `|`.
     @discardableResult
     func run(_ statements: String) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(busyTimeout)", database]
-        let (input, output, errors) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        // More than a pipe holds must be written while the shell reads; what it prints to stderr is a line.
-        let writer = Thread {
-            input.fileHandleForWriting.write(Data(statements.utf8))
-            input.fileHandleForWriting.closeFile()
+        let outcome = try Command.run(
+            ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(busyTimeout)", database],
+            input: statements
+        )
+        guard outcome.status == 0, outcome.errors.isEmpty else {
+            throw Refusal(statement: statements, message: outcome.errors.trimmingCharacters(in: .newlines))
         }
-        writer.start()
-        let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0, said.isEmpty else {
-            throw Refusal(statement: statements, message: said.trimmingCharacters(in: .newlines))
-        }
-        return printed.trimmingCharacters(in: .newlines)
+        return outcome.output.trimmingCharacters(in: .newlines)
     }
 
     /// The rows that a query prints, each split into its columns.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A `koophone-sim` of the test's own, and what it tells of the truth.
@@ -50,15 +51,8 @@ final class SimulatorProcess {
 
     @discardableResult
     func curl(_ arguments: String...) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["curl", "--silent", "--show-error", "--fail-with-body"] + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "curl \(arguments): \(text)")
-        return text
+        let outcome = try Command.run(["curl", "--silent", "--show-error", "--fail-with-body"] + arguments)
+        try #require(outcome.status == 0, "curl \(arguments): \(outcome.output) \(outcome.errors)")
+        return outcome.output
     }
 }
