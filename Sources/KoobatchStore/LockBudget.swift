@@ -11,12 +11,12 @@ final class LockBudget: Sendable {
         // Without optimisation everything takes ten times as long.
         static let share = 0.5
     #else
-        static let share = 0.05
+        static let share = 0.1
     #endif
     /// The least time from one transaction to the next under sustained load.
     static let interval = Duration.milliseconds(5)
     /// How far ahead of that pace a burst may get.
-    static let burst = Duration.milliseconds(100)
+    static let burst = Duration.milliseconds(300)
 
     /// When what was taken so far is paid for: the generic cell rate algorithm.
     private let paidAt: Mutex<ContinuousClock.Instant>
