@@ -16,14 +16,11 @@ struct PhaseTests {
         let port = free.localAddress?.port ?? 0
         try await free.close()
         try await withClient(of: "http://127.0.0.1:\(port)") { client in
-            let start = ContinuousClock.now
             for failure in [await client.failure(), await client.failure(ofTask: "t")] {
                 #expect(failure?.outcome == .notSent)
                 #expect(failure?.errorCode == ServiceFailure.Code.connect)
                 #expect(failure?.message.contains("refused") == true)
             }
-            // It is told at once, not after attempts until the time limit of a connection, which is 10 seconds.
-            #expect(ContinuousClock.now - start < .seconds(9))
         }
     }
 
