@@ -11,11 +11,8 @@ import Testing
 struct PhaseTests {
     @Test
     func `A refused connection means not sent`() async throws {
-        let free = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = free.localAddress?.port ?? 0
-        try await free.close()
-        try await withClient(of: "http://127.0.0.1:\(port)") { client in
+        let refusing = try RefusingPort()
+        try await withClient(of: "http://127.0.0.1:\(refusing.port)") { client in
             for failure in [await client.failure(), await client.failure(ofTask: "t")] {
                 #expect(failure?.outcome == .notSent)
                 #expect(failure?.errorCode == ServiceFailure.Code.connect)
