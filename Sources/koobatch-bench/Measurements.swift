@@ -115,7 +115,7 @@ struct Views {
         let job = try bed.insert(instances: instances, prefix: "v", column: "run_at", value: "'2099-01-01'")
         print("insert of \(instances) instances: \(ContinuousClock.now - begin)")
         let timed = try bed.shell(
-            ".timer on\nSELECT id, total, pending FROM job_status WHERE id = \(job);\nSELECT id, total, pending FROM job_status;"
+            ".timer on\nSELECT id, total, pending FROM job_status WHERE id = \(job);\nSELECT count(*), sum(total), sum(pending) FROM job_status;"
         )
         print("job_status on it, one row and all rows:\n\(timed)")
     }
