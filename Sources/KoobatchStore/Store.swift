@@ -72,11 +72,6 @@ public struct Store: Sendable {
         }
         return database
     }
-
-    /// The version of the SQLite library in use.
-    public func sqliteVersion() async throws -> String {
-        try await read { try String.fetchOne($0, sql: "SELECT sqlite_version()") ?? "" }
-    }
 }
 
 extension Store {
