@@ -41,7 +41,12 @@ let package = Package(
         .target(
             name: "KoobatchMigrations",
             path: "migrations",
-            resources: [.embedInCode("0001_initial.sql")],
+            resources: [
+                .embedInCode("0001_initial.sql"),
+                .embedInCode("0002_results.sql"),
+                .embedInCode("0003_steering.sql"),
+                .embedInCode("0004_operation.sql"),
+            ],
             swiftSettings: strict
         ),
 
@@ -185,7 +190,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "koobatch", "koophone-sim"],
+            dependencies: ["KoobatchMigrations", "TestSupport", "koobatch", "koophone-sim"],
             swiftSettings: strict
         ),
     ]

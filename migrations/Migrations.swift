@@ -12,8 +12,14 @@ public enum Migrations {
     ///
     /// Landed ones are never edited.
     public static let all: [Migration] = [
-        Migration(version: 1, sql: String(decoding: PackageResources._001_initial_sql, as: UTF8.self))
+        Migration(version: 1, sql: String(decoding: PackageResources._001_initial_sql, as: UTF8.self)),
+        Migration(version: 2, sql: String(decoding: PackageResources._002_results_sql, as: UTF8.self)),
+        Migration(version: 3, sql: String(decoding: PackageResources._003_steering_sql, as: UTF8.self)),
+        Migration(version: 4, sql: String(decoding: PackageResources._004_operation_sql, as: UTF8.self)),
     ]
+
+    /// The version of a database that every migration has been applied to.
+    public static var current: Int { all.count }
 
     /// What `PRAGMA application_id` is in a koobatch database.
     public static let applicationID = 1_265_594_210

@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchMigrations
 import Testing
 
 @Suite("Starting the program")
@@ -53,8 +54,8 @@ struct StartTests {
             let program = try koobatch.program(["migrate", "--database", path])
             return (program.wait(), try program.output + program.errors)
         }
-        #expect(try migrate() == (0, "created \(path), schema version 1\n"))
-        #expect(try migrate() == (0, "\(path) is up to date, schema version 1\n"))
+        #expect(try migrate() == (0, "created \(path), schema version \(Migrations.current)\n"))
+        #expect(try migrate() == (0, "\(path) is up to date, schema version \(Migrations.current)\n"))
         let shell = SQLiteShell(database: path)
         try shell.run("PRAGMA user_version = 99;")
         let (status, said) = try migrate()

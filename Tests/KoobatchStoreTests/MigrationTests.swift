@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchMigrations
 import KoobatchStore
 import TestSupport
 import Testing
@@ -17,9 +18,9 @@ struct MigrationTests {
 
     @Test("creates a database, and changes nothing the second time")
     func creates() throws {
-        #expect(try Store.migrate(path: path) == (0, 1))
+        #expect(try Store.migrate(path: path) == (0, Migrations.current))
         let before = try shell.dump()
-        #expect(try Store.migrate(path: path) == (1, 1))
+        #expect(try Store.migrate(path: path) == (Migrations.current, Migrations.current))
         #expect(try shell.dump() == before)
         _ = try Store(path: path)
     }
@@ -27,7 +28,7 @@ struct MigrationTests {
     @Test("creates the schema in an empty file")
     func emptyFile() throws {
         try Data().write(to: URL(filePath: path))
-        #expect(try Store.migrate(path: path) == (0, 1))
+        #expect(try Store.migrate(path: path) == (0, Migrations.current))
     }
 
     @Test("keeps the rows of a database of this version")
@@ -43,7 +44,7 @@ struct MigrationTests {
     func besideADaemon() async throws {
         try Store.migrate(path: path)
         let store = try Store(path: path)
-        #expect(try Store.migrate(path: path) == (1, 1))
+        #expect(try Store.migrate(path: path) == (Migrations.current, Migrations.current))
         try await store.heartbeat(requestsPerSecond: nil, at: .start)
     }
 
@@ -51,7 +52,7 @@ struct MigrationTests {
     func newer() throws {
         try Store.migrate(path: path)
         try shell.rows("PRAGMA user_version = 99;")
-        let expected = StoreError.newer(path: path, version: 99, known: 1)
+        let expected = StoreError.newer(path: path, version: 99, known: Migrations.current)
         #expect(throws: expected) { try Store.migrate(path: path) }
         #expect(throws: expected) { try Store(path: path) }
         #expect(expected.description.contains("install a newer koobatch"))
@@ -61,7 +62,7 @@ struct MigrationTests {
     func older() throws {
         try Store.migrate(path: path)
         try shell.rows("PRAGMA user_version = 0;")
-        let expected = StoreError.older(path: path, version: 0, known: 1)
+        let expected = StoreError.older(path: path, version: 0, known: Migrations.current)
         #expect(throws: expected) { try Store(path: path) }
         #expect(expected.description.contains("koobatch migrate"))
     }

@@ -1,3 +1,4 @@
+import KoobatchMigrations
 import TestSupport
 import Testing
 
@@ -72,7 +73,7 @@ struct ViewTests {
             SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite%';
             """
         )
-        #expect(rows == [["1265594210"], ["1"], ["wal"], ["ok"], ["0"]])
+        #expect(rows == [["1265594210"], ["\(Migrations.current)"], ["wal"], ["ok"], ["0"]])
     }
 
     @Test("list the documented error codes with their actions")

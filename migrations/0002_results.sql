@@ -1,0 +1,1 @@
+-- The koobatch schema, version 2: refused commands, results and their pace, one instance at a time.

@@ -1,0 +1,1 @@
+-- The koobatch schema, version 3: steering jobs.

@@ -1,0 +1,1 @@
+-- The koobatch schema, version 4: operating the daemon.
