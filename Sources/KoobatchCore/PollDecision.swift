@@ -7,6 +7,9 @@ public struct PollSchedule: Hashable, Sendable {
     /// How long after its submission a result counts as never coming, unless the job says otherwise.
     public let resultTimeout: Duration
 
+    /// Tasks of a job in flight that find out how long its results take, while that is not known.
+    public static let scouts = 4
+
     /// Creates a schedule.
     public init(initialDelay: Duration, maxDelay: Duration, resultTimeout: Duration) {
         self.initialDelay = initialDelay
@@ -14,12 +17,46 @@ public struct PollSchedule: Hashable, Sendable {
         self.resultTimeout = resultTimeout
     }
 
-    /// The delay until the next query of a task after the given number of fruitless ones: each half as long again.
-    public func delay(afterPolls polls: Int) -> Duration {
-        guard polls > 0 else { return initialDelay }
-        var seconds = initialDelay.inSeconds
-        for _ in 0..<min(polls, 100) where seconds < maxDelay.inSeconds { seconds *= 1.5 }
+    /// The delay from a submission to the first query.
+    ///
+    /// - Parameters:
+    ///   - typical: how long results of this job have been taking, if that is known.
+    ///   - isScout: whether this task is one of the few that find out; the others wait for what they find, `maxDelay` at most.
+    public func firstDelay(typical: Duration?, isScout: Bool) -> Duration {
+        guard let typical else { return isScout ? initialDelay : maxDelay }
+        return max(initialDelay, min(typical, longestFirstDelay))
+    }
+
+    /// The delay until the next query.
+    ///
+    /// Before the typical age the rest of the way to it; then, and while nothing is known, each half as long again, from a
+    /// tenth of the typical duration or the initial delay to the maximum.
+    ///
+    /// - Parameters:
+    ///   - looks: queries of this task so far.
+    ///   - age: of the task now.
+    ///   - typical: how long results of this job have been taking, if that is known.
+    public func delay(afterLooks looks: Int, age: Duration = .zero, typical: Duration? = nil) -> Duration {
+        if let typical, typical > age + initialDelay { return min(typical - age, longestFirstDelay) }
+        let first = max(initialDelay, (typical ?? .zero) / 10)
+        guard looks > 0 else { return first }
+        var seconds = first.inSeconds
+        for _ in (typical == nil ? 0 : 1)..<max(min(looks, 100), 1) where seconds < maxDelay.inSeconds {
+            seconds *= 1.5
+        }
         return seconds >= maxDelay.inSeconds ? maxDelay : .milliseconds(Int64(seconds * 1_000))
+    }
+
+    /// A task is not left alone for longer than this even where its results have been taking longer.
+    private var longestFirstDelay: Duration { maxDelay * 4 }
+
+    /// When to look again at a task whose results did not come in time: at one and a half times its age, up to four times
+    /// the timeout.
+    ///
+    /// - Returns: the delay, or `nil` when it is not looked at any more.
+    public func lateDelay(age: Duration, timeout: Duration) -> Duration? {
+        let delay = max(age / 2, initialDelay)
+        return age + delay <= timeout * 4 ? delay : nil
     }
 }
 
@@ -38,6 +75,8 @@ extension PollDecision {
     ///   - failure: of the query, if it failed.
     ///   - unfinished: instances whose result is awaited still, the ones of this query taken off.
     ///   - polls: queries so far, this one included.
+    ///   - age: of the task.
+    ///   - typical: how long results of this job have been taking, if that is known.
     ///   - deadline: when results count as never coming.
     ///   - schedule: delays between queries.
     ///   - policies: what to do about the API's codes; of a query's, `fail` means that the task has no results to give.
@@ -46,6 +85,8 @@ extension PollDecision {
         failure: ServiceFailure?,
         unfinished: Int,
         polls: Int,
+        age: Duration,
+        typical: Duration?,
         deadline: Timestamp,
         schedule: PollSchedule,
         policies: ErrorPolicies,
@@ -66,7 +107,10 @@ extension PollDecision {
                 )
             )
         }
-        let pause = max(schedule.delay(afterPolls: polls), min(failure?.retryAfter ?? .zero, schedule.maxDelay))
+        let pause = max(
+            schedule.delay(afterLooks: polls, age: age, typical: typical),
+            min(failure?.retryAfter ?? .zero, schedule.maxDelay)
+        )
         return .again(at: min(now + pause, deadline))
     }
 }

@@ -32,14 +32,17 @@ public enum CommandJobState: String, State {
     /// Everything was submitted and results are not polled.
     case submitted
 
-    /// The states that may follow this one; `queued` after an end runs again what did not succeed.
+    /// The states that may follow this one; `queued` after an end runs again what did not succeed, and a result that comes
+    /// late betters an end.
     public var successors: Set<CommandJobState> {
         switch self {
         case .queued: [.running, .paused, .cancelled, .expired]
         case .running: [.paused, .succeeded, .partial, .failed, .cancelled, .expired, .submitted]
         case .paused: [.running, .succeeded, .partial, .failed, .cancelled, .expired, .submitted]
         case .succeeded: []
-        case .partial, .failed, .cancelled, .expired, .submitted: [.queued]
+        case .partial: [.queued, .succeeded]
+        case .failed: [.queued, .partial, .succeeded]
+        case .cancelled, .expired, .submitted: [.queued]
         }
     }
 
@@ -66,10 +69,10 @@ public enum ChunkState: String, State {
     /// Replaced by smaller chunks.
     case split
 
-    /// The states that may follow this one.
+    /// The states that may follow this one; `pending` fails without being sent when the API refuses the job's command.
     public var successors: Set<ChunkState> {
         switch self {
-        case .pending: [.submitting, .cancelled]
+        case .pending: [.submitting, .cancelled, .failed]
         case .submitting: [.submitted, .pending, .failed, .unknown, .cancelled, .split]
         case .submitted: [.finished]
         case .unknown: [.pending, .failed]

@@ -55,12 +55,19 @@ public struct Planner: Service {
         while !Task.isCancelled {
             let now = time.now
             let replanned = try await store.replan(at: now, chunkSize: chunkSize, chunks: Self.chunksPerSlice)
+            let freed = try await store.planFreed(
+                at: now,
+                chunkSize: chunkSize,
+                instances: Self.chunksPerSlice * chunkSize
+            )
+            let rejected = try await store.rejectRefused(at: now, chunks: Self.chunksPerSlice)
             let jobs = try await store.jobsToPlan(
                 at: now,
                 instances: Self.chunksPerSlice * chunkSize,
                 known: parsed?.job
             )
-            if jobs.isEmpty, !replanned { return }
+            let hasMoved = replanned || freed || rejected
+            if jobs.isEmpty, !hasMoved { return }
             var slices: [PlannedSlice] = []
             var room = Self.chunksPerSlice
             for job in jobs where room > 0 {
@@ -71,9 +78,9 @@ public struct Planner: Service {
                 room -= chunks.count
             }
             let written = try await store.plan(slices, at: now)
-            logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written)"])
-            if written > 0 || replanned { inboxes.submitter.ring() }
-            if written == 0, !replanned { return }
+            logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written.chunks)"])
+            if written.chunks > 0 || replanned || freed { inboxes.submitter.ring() }
+            if !written.advanced, !hasMoved { return }
         }
     }
 

@@ -78,6 +78,8 @@ public struct Submitter: Service {
                     for (answer, decision) in zip(unrecorded, turn.decisions) { await recorded(answer, decision) }
                     inFlight += turn.claims.count - unrecorded.count
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
+                    // A refusal can be the one that shows the command to be refused.
+                    if unrecorded.contains(where: { !$0.isAccepted }) { inboxes.planner.ring() }
                     unrecorded = []
                     trouble.passed()
                     line.started(turn.claims.count, by: .submission, at: now)

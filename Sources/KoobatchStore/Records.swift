@@ -17,6 +17,7 @@ extension CommandJobID: DatabaseValueConvertible {}
 extension ChunkID: DatabaseValueConvertible {}
 extension AttemptID: DatabaseValueConvertible {}
 extension RequestID: DatabaseValueConvertible {}
+extension CommandTrial: DatabaseValueConvertible {}
 extension CommandJobState: DatabaseValueConvertible {}
 extension ChunkState: DatabaseValueConvertible {}
 extension InstanceState: DatabaseValueConvertible {}

@@ -5,7 +5,7 @@ public import KoobatchCore
 public struct PlannableJob: Hashable, Sendable {
     /// The job.
     public let id: CommandJobID
-    /// Instances in chunks so far, from the front of the list.
+    /// Instances so far, from the front of the list, that are in chunks or set aside.
     public let planned: Int
     /// How many are to be in chunks now: all, or those of the canary.
     public let planLimit: Int
@@ -26,7 +26,7 @@ public struct PlannableJob: Hashable, Sendable {
 public struct PlannedSlice: Hashable, Sendable {
     /// The job.
     public let job: CommandJobID
-    /// Instances in chunks before this slice: the guard against planning twice.
+    /// Instances in chunks or set aside before this slice: the guard against planning twice.
     public let plannedBefore: Int
     /// The instances of each chunk.
     public let chunks: [[String]]
@@ -52,11 +52,11 @@ extension Store {
             let rows = try Row.fetchCursor(
                 db.cachedStatement(
                     sql: """
-                        SELECT p.command_job_id, p.planned, p.plan_limit, p.total
+                        SELECT p.command_job_id, p.planned + p.set_aside, p.plan_limit, p.total
                           FROM job_progress AS p
                          WHERE p.job_state IN ('queued', 'running')
                            AND (p.planned < p.plan_limit OR p.replan_upto IS NOT NULL)
-                           AND p.planned < p.plan_limit
+                           AND p.planned + p.set_aside < p.plan_limit
                            AND p.replan_upto IS NULL
                            AND p.run_at <= ?1
                            AND (p.expires_at IS NULL OR p.expires_at > ?1)
@@ -93,47 +93,64 @@ extension Store {
 
     /// Writes chunks in one transaction; a queued job starts to run.
     ///
-    /// A slice whose job was cancelled, paused or planned by somebody else meanwhile is skipped.
+    /// A slice whose job was cancelled, paused or planned by somebody else meanwhile is skipped. Instances that wait for
+    /// another job are set aside.
     ///
-    /// - Returns: the chunks written.
-    public func plan(_ slices: [PlannedSlice], at now: Timestamp) async throws -> Int {
+    /// - Returns: the chunks written, and whether any list was taken further.
+    public func plan(_ slices: [PlannedSlice], at now: Timestamp) async throws -> (chunks: Int, advanced: Bool) {
         try await write { db in
             var written = 0
-            for slice in slices where try Self.start(slice, db) {
-                let insert = try db.cachedStatement(
-                    sql: """
-                        INSERT INTO chunks (command_job_id, next_attempt_at, size, instance_ids)
-                        VALUES (?, ?, ?, ?)
-                        """
-                )
-                for instances in slice.chunks {
-                    try insert.execute(arguments: [slice.job, now, instances.count, JSONText.array(instances)])
-                }
+            var advanced = false
+            for slice in slices {
+                guard let isSerialized = try Self.start(slice, db) else { continue }
+                let waiting = isSerialized ? try Self.setAside(slice, db) : []
+                let chunks = waiting.isEmpty ? slice.chunks : slice.chunks(without: waiting)
+                try Self.insert(chunks, of: slice.job, at: now, db)
                 // After the chunks: a job whose instances are all planned and that has no open chunk has finished.
                 try db.cachedStatement(
-                    sql: "UPDATE job_progress SET planned = planned + ? WHERE command_job_id = ?"
-                ).execute(arguments: [slice.chunks.reduce(0) { $0 + $1.count }, slice.job])
-                written += slice.chunks.count
+                    sql: """
+                        UPDATE job_progress
+                           SET planned   = planned + ?2,
+                               set_aside = set_aside + ?3
+                         WHERE command_job_id = ?1
+                        """
+                ).execute(arguments: [slice.job, chunks.reduce(0) { $0 + $1.count }, waiting.count])
+                written += chunks.count
+                advanced = true
             }
-            return written
+            return (written, advanced)
         }
     }
 
-    private static func start(_ slice: PlannedSlice, _ db: Database) throws -> Bool {
-        let state = try CommandJobState.fetchOne(
+    static func insert(_ chunks: [[String]], of job: CommandJobID, at now: Timestamp, _ db: Database) throws {
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO chunks (command_job_id, next_attempt_at, size, instance_ids)
+                VALUES (?, ?, ?, ?)
+                """
+        )
+        for instances in chunks {
+            try insert.execute(arguments: [job, now, instances.count, JSONText.array(instances)])
+        }
+    }
+
+    /// Whether anything of the job may wait for other jobs; `nil` when the slice is not to be planned any more.
+    private static func start(_ slice: PlannedSlice, _ db: Database) throws -> Bool? {
+        let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT job_state
+                    SELECT job_state, EXISTS (SELECT 1 FROM instance_waits WHERE waiter_job = command_job_id)
                       FROM job_progress
                      WHERE command_job_id = ?
-                       AND planned = ?
+                       AND planned + set_aside = ?
                        AND job_state IN ('queued', 'running')
                     """
             ),
             arguments: [slice.job, slice.plannedBefore]
         )
-        if state == .queued { try run(slice.job, db) }
-        return state != nil
+        guard let row else { return nil }
+        if row[0] == CommandJobState.queued { try run(slice.job, db) }
+        return row[1]
     }
 
     static func run(_ job: CommandJobID, _ db: Database) throws {

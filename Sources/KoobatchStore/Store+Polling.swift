@@ -27,9 +27,10 @@ public struct PollAnswer: Sendable {
 }
 
 extension Store {
-    /// The tasks to ask for, longest due first, and when the next one is due after these.
+    /// The tasks to ask for, and when the next one is due after these.
     ///
-    /// Nothing is written: asking twice is harmless, so a crash costs at most a repeated query.
+    /// Those whose results are awaited come first, longest due first; then those whose results did not come in time and are
+    /// looked at again. Nothing is written: asking twice is harmless, so a crash costs at most a repeated query.
     ///
     /// - Parameter busy: chunks that are being asked for now.
     public func duePolls(
@@ -38,25 +39,30 @@ extension Store {
         busy: Set<ChunkID>
     ) async throws -> (due: [DuePoll], next: Timestamp?) {
         try await read { db in
-            let due = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT id, task_id
-                          FROM chunks
-                         WHERE next_poll_at IS NOT NULL
-                           AND next_poll_at <= ?
-                         ORDER BY next_poll_at
-                         LIMIT ?
-                        """
-                ),
-                arguments: [now, places + busy.count]
-            ).map { DuePoll(chunk: $0[0], taskID: $0[1]) }.filter { !busy.contains($0.chunk) }
-            let next = try Timestamp.fetchOne(
-                db.cachedStatement(
-                    sql: "SELECT min(next_poll_at) FROM chunks WHERE next_poll_at IS NOT NULL AND next_poll_at > ?"
-                ),
-                arguments: [now]
-            )
+            var due: [DuePoll] = []
+            var next: Timestamp?
+            for column in ["next_poll_at", "late_poll_at"] {
+                due += try Row.fetchAll(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT id, task_id
+                              FROM chunks
+                             WHERE \(column) IS NOT NULL
+                               AND \(column) <= ?
+                             ORDER BY \(column)
+                             LIMIT ?
+                            """
+                    ),
+                    arguments: [now, places + busy.count]
+                ).map { DuePoll(chunk: $0[0], taskID: $0[1]) }.filter { !busy.contains($0.chunk) }
+                let later = try Timestamp.fetchOne(
+                    db.cachedStatement(
+                        sql: "SELECT min(\(column)) FROM chunks WHERE \(column) IS NOT NULL AND \(column) > ?"
+                    ),
+                    arguments: [now]
+                )
+                next = [next, later].compactMap(\.self).min()
+            }
             return (Array(due.prefix(places)), next)
         }
     }
@@ -67,50 +73,90 @@ extension Store {
     public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
         try await write { db in
             let policies = try Self.errorPolicies(db)
-            return try answers.map { try Self.record($0, schedule: schedule, policies: policies, now: now, db) }
+            return try answers.map { answer in
+                guard let task = try Self.task(answer.poll.chunk, schedule, db) else { return nil }
+                return task.isLate
+                    ? try Self.recordLate(answer, of: task, schedule: schedule, now: now, db)
+                    : try Self.record(answer, of: task, schedule: schedule, policies: policies, now: now, db)
+            }
+        }
+    }
+
+    /// What the database knows of a task that was asked for.
+    struct PolledTask {
+        let job: CommandJobID
+        let polls: Int
+        let submittedAt: Timestamp
+        let deadline: Timestamp?
+        let size: Int
+        let typical: Duration?
+        let isLate: Bool
+    }
+
+    private static func task(_ chunk: ChunkID, _ schedule: PollSchedule, _ db: Database) throws -> PolledTask? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size, p.result_seconds,
+                           c.state = 'finished'
+                      FROM chunks AS c
+                      JOIN job_progress AS p ON p.command_job_id = c.command_job_id
+                     WHERE c.id = ?
+                       AND (c.state = 'submitted' OR c.late_poll_at IS NOT NULL)
+                    """
+            ),
+            arguments: [chunk]
+        ).map { row in
+            PolledTask(
+                job: row[0],
+                polls: row[1] + 1,
+                submittedAt: row[2] ?? Timestamp(millisecondsSinceEpoch: 0),
+                deadline: row[3],
+                size: row[4],
+                typical: (row[5] as Double?).map { .seconds($0) },
+                isLate: row[6]
+            )
         }
     }
 
     private static func record(
         _ answer: PollAnswer,
+        of task: PolledTask,
         schedule: PollSchedule,
         policies: ErrorPolicies,
         now: Timestamp,
         _ db: Database
     ) throws -> Int? {
         let chunk = answer.poll.chunk
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT polls, result_deadline_at
-                      FROM chunks
-                     WHERE id = ?
-                       AND state = 'submitted'
-                    """
-            ),
-            arguments: [chunk]
-        )
-        guard let row else { return nil }
         var tally = try settle(answer, db)
+        let age = answer.finishedAt - task.submittedAt
+        let typical = try pace(task, age: age, ended: tally.ended, now: now, db)
         let failure: ServiceFailure? =
             if case .failure(let failure) = answer.result { failure } else { nil }
-        let polls: Int = row[0] + 1
         let decision = PollDecision.after(
             failure: failure,
             unfinished: tally.submitted,
-            polls: polls,
-            deadline: row[1] ?? now,
+            polls: task.polls,
+            age: age,
+            typical: typical,
+            deadline: task.deadline ?? now,
             schedule: schedule,
             policies: policies,
             now: now
         )
         var next: Timestamp?
+        var late: Timestamp?
         var unresolved: ServiceFailure?
         switch decision {
         case .again(let at): next = at
         case .finish(let why):
             unresolved = why
-            if let why { try giveUp(chunk, why, &tally, answer.finishedAt, db) }
+            if let why {
+                try giveUp(chunk, why, &tally, answer.finishedAt, db)
+                if why.errorCode == ServiceFailure.Code.resultTimeout {
+                    late = lateLook(at: task, age: age, schedule: schedule, now: now)
+                }
+            }
         }
         try db.cachedStatement(
             sql: """
@@ -128,20 +174,27 @@ extension Store {
                 """
         ).execute(
             arguments: [
-                chunk, polls, tally.submitted, tally.succeeded, tally.failed, tally.unknown, next,
+                chunk, task.polls, tally.submitted, tally.succeeded, tally.failed, tally.unknown, next,
                 (unresolved ?? failure)?.errorCode, (unresolved ?? failure)?.message,
             ]
         )
         if next == nil {
             try db.cachedStatement(
-                sql: "UPDATE chunks SET state = 'finished', finished_at = ? WHERE id = ? AND state = 'submitted'"
-            ).execute(arguments: [answer.finishedAt, chunk])
+                sql: """
+                    UPDATE chunks
+                       SET state        = 'finished',
+                           finished_at  = ?2,
+                           late_poll_at = ?3
+                     WHERE id = ?1
+                       AND state = 'submitted'
+                    """
+            ).execute(arguments: [chunk, answer.finishedAt, late])
         }
         return tally.ended
     }
 
     /// The instances of a chunk by state, and how many have just ended.
-    private struct Tally {
+    struct Tally {
         var submitted = 0
         var succeeded = 0
         var failed = 0
@@ -150,7 +203,7 @@ extension Store {
     }
 
     /// Writes the results that the answer brings and counts the instances as they are then.
-    private static func settle(_ answer: PollAnswer, _ db: Database) throws -> Tally {
+    static func settle(_ answer: PollAnswer, _ db: Database) throws -> Tally {
         let results: [String: InstanceResult] =
             if case .success(let report) = answer.result { report.results } else { [:] }
         let rows = try Row.fetchAll(

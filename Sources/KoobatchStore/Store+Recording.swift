@@ -29,6 +29,7 @@ extension Store {
         switch answer.result {
         case .success(let accepted):
             try accept(accepted, of: answer, polling: rules.polling, db)
+            try pass(answer.claim.job, db)
             return .accept
         case .failure(let failure):
             guard let context = try context(of: answer.claim.chunk, db) else { return nil }
@@ -42,6 +43,7 @@ extension Store {
                 generator: &generator
             )
             try apply(decision, failure: failure, to: answer.claim.chunk, now: now, db)
+            try judge(answer.claim.chunk, of: answer.claim.job, failure, decision, db)
             return decision
         }
     }
@@ -97,13 +99,7 @@ extension Store {
         ).execute(
             arguments: [chunk, JSONText.object(mapping), ServiceFailure.Code.notMapped, answer.finishedAt]
         )
-        let deadline = try polling.map { polling in
-            let own = try Double.fetchOne(
-                db.cachedStatement(sql: "SELECT result_timeout FROM command_jobs WHERE id = ?"),
-                arguments: [answer.claim.job]
-            )
-            return answer.finishedAt + (own.map { .seconds($0) } ?? polling.resultTimeout)
-        }
+        let (firstPoll, deadline) = try polls(of: answer, polling, db)
         let awaits = !accepted.jobIDs.isEmpty
         try db.cachedStatement(
             sql: """
@@ -123,7 +119,7 @@ extension Store {
         ).execute(
             arguments: [
                 chunk, accepted.taskID, answer.finishedAt,
-                awaits ? polling.map { answer.finishedAt + $0.initialDelay } : nil, deadline,
+                awaits ? firstPoll : nil, deadline,
                 accepted.jobIDs.count, accepted.missing.count,
             ]
         )
@@ -132,6 +128,35 @@ extension Store {
                 sql: "UPDATE chunks SET state = 'finished', finished_at = ? WHERE id = ? AND state = 'submitted'"
             ).execute(arguments: [answer.finishedAt, chunk])
         }
+    }
+
+    /// When to ask for the results of a task that was accepted, and when they count as never coming.
+    private static func polls(
+        of answer: SubmissionAnswer,
+        _ polling: PollSchedule?,
+        _ db: Database
+    ) throws -> (first: Timestamp?, deadline: Timestamp?) {
+        guard let polling else { return (nil, nil) }
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT j.result_timeout, p.result_seconds, p.in_flight_chunks
+                      FROM job_progress AS p
+                      JOIN command_jobs AS j ON j.id = p.command_job_id
+                     WHERE p.command_job_id = ?
+                    """
+            ),
+            arguments: [answer.claim.job]
+        )
+        let timeout: Double? = row?[0]
+        let typical: Double? = row?[1]
+        let inFlight: Int = row?[2] ?? 0
+        let first = polling.firstDelay(
+            typical: typical.map { .seconds($0) },
+            isScout: inFlight <= PollSchedule.scouts
+        )
+        let deadline = answer.finishedAt + (timeout.map { .seconds($0) } ?? polling.resultTimeout)
+        return (min(answer.finishedAt + first, deadline), deadline)
     }
 
     static func context(of chunk: ChunkID, _ db: Database) throws -> SubmissionContext? {
@@ -200,18 +225,21 @@ extension Store {
     /// Inserts the halves of a chunk; before the parent changes, so that its job does not seem to have ended.
     private static func split(_ chunk: ChunkID, now: Timestamp, _ db: Database) throws {
         let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT command_job_id, instance_ids FROM chunks WHERE id = ?"),
+            db.cachedStatement(
+                sql: "SELECT command_job_id, instance_ids, coalesce(root_id, id) FROM chunks WHERE id = ?"
+            ),
             arguments: [chunk]
         )
         guard let row else { return }
         let job: CommandJobID = row[0]
+        let root: ChunkID = row[2]
         for half in Chunking.halves(of: try JSONText.strings(row[1])) {
             try db.cachedStatement(
                 sql: """
-                    INSERT INTO chunks (command_job_id, parent_id, next_attempt_at, size, instance_ids)
-                    VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO chunks (command_job_id, parent_id, root_id, next_attempt_at, size, instance_ids)
+                    VALUES (?, ?, ?, ?, ?, ?)
                     """
-            ).execute(arguments: [job, chunk, now, half.count, JSONText.array(half)])
+            ).execute(arguments: [job, chunk, root, now, half.count, JSONText.array(half)])
         }
     }
 

@@ -20,8 +20,9 @@ extension Store {
         )
         return try await write { db in
             var generator = generator
-            let chunks = try ChunkID.fetchAll(db, sql: "SELECT id FROM chunks WHERE state = 'submitting'")
-            for chunk in chunks {
+            let chunks = try Row.fetchAll(db, sql: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
+            for row in chunks {
+                let chunk: ChunkID = row[0]
                 try db.cachedStatement(
                     sql: """
                         UPDATE attempts
@@ -45,6 +46,7 @@ extension Store {
                 )
                 if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
                 try Self.apply(decision, failure: failure, to: chunk, now: now, db)
+                try Self.judge(chunk, of: row[1], failure, decision, db)
             }
             if rules.polling == nil {
                 // Nobody will ask for these results any more.

@@ -30,12 +30,8 @@ extension Store {
             else { return false }
             try Self.run(job, db)
             let old = try Self.chunksToReplan(of: job, limit: limit, db)
-            let insert = try db.cachedStatement(
-                sql: "INSERT INTO chunks (command_job_id, next_attempt_at, size, instance_ids) VALUES (?, ?, ?, ?)"
-            )
-            for instances in Chunking.chunks(of: try old.flatMap { try Self.supersede($0, db) }, size: chunkSize) {
-                try insert.execute(arguments: [job, now, instances.count, JSONText.array(instances)])
-            }
+            let again = try old.flatMap { try Self.supersede($0, db) }
+            try Self.insert(Chunking.chunks(of: again, size: chunkSize).map(Array.init), of: job, at: now, db)
             try db.execute(
                 sql: """
                     UPDATE job_progress

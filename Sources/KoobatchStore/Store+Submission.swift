@@ -89,7 +89,7 @@ extension Store {
     /// When the next chunk is due: `now` if one is already.
     public func nextSubmission(at now: Timestamp) async throws -> Timestamp? {
         try await read { db in
-            if try Self.claimants(limit: 1, now: now, db).isEmpty == false { return now }
+            if try Self.hasClaimant(now: now, db) { return now }
             return try Self.nextDue(after: now, db)
         }
     }
@@ -114,113 +114,5 @@ extension Store {
             ),
             arguments: [now]
         )
-    }
-
-    private static func claim(
-        places: Int,
-        now: Timestamp,
-        generator: inout some RandomNumberGenerator,
-        _ db: Database
-    ) throws -> [ClaimedChunk] {
-        var claims: [ClaimedChunk] = []
-        while claims.count < places {
-            let before = claims.count
-            let claimants = try claimants(limit: places - before, now: now, db)
-            guard let priority = claimants.first?.priority else { break }
-            let equals = claimants.filter { $0.priority == priority }
-            for (job, share) in FairShare.shares(of: places - before, among: equals) {
-                claims += try claim(of: job, places: share, now: now, generator: &generator, db)
-            }
-            if claims.count == before { break }
-        }
-        return claims
-    }
-
-    private static func claimants(limit: Int, now: Timestamp, _ db: Database) throws -> [FairShare.Claimant] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT p.command_job_id, p.priority, j.max_concurrency - p.in_flight_chunks
-                      FROM job_progress AS p
-                      JOIN command_jobs AS j ON j.id = p.command_job_id
-                     WHERE p.job_state = 'running'
-                       AND p.waiting_chunks > 0
-                       AND p.run_at <= ?1
-                       AND (p.expires_at IS NULL OR p.expires_at > ?1)
-                       AND (j.max_concurrency IS NULL OR p.in_flight_chunks < j.max_concurrency)
-                       AND EXISTS (SELECT 1
-                                     FROM chunks AS c
-                                    WHERE c.command_job_id = p.command_job_id
-                                      AND c.state = 'pending'
-                                      AND c.next_attempt_at <= ?1)
-                     ORDER BY p.priority DESC, p.turn, p.command_job_id
-                     LIMIT ?2
-                    """
-            ),
-            arguments: [now, limit]
-        ).map { FairShare.Claimant(job: $0[0], priority: $0[1], room: $0[2]) }
-    }
-
-    private static func claim(
-        of job: CommandJobID,
-        places: Int,
-        now: Timestamp,
-        generator: inout some RandomNumberGenerator,
-        _ db: Database
-    ) throws -> [ClaimedChunk] {
-        let command = try String.fetchOne(
-            db.cachedStatement(sql: "SELECT command FROM command_jobs WHERE id = ?"),
-            arguments: [job]
-        )
-        guard let command else { return [] }
-        let due = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, instance_ids
-                      FROM chunks
-                     WHERE command_job_id = ?
-                       AND state = 'pending'
-                       AND next_attempt_at <= ?
-                     ORDER BY next_attempt_at, id
-                     LIMIT ?
-                    """
-            ),
-            arguments: [job, now, places]
-        )
-        let intend = try db.cachedStatement(
-            sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)"
-        )
-        let take = try db.cachedStatement(
-            sql: """
-                UPDATE chunks
-                   SET state           = 'submitting',
-                       attempts        = attempts + 1,
-                       next_attempt_at = NULL
-                 WHERE id = ?
-                   AND state = 'pending'
-                """
-        )
-        let claims = try due.map { row in
-            let chunk: ChunkID = row[0]
-            let requestID = RequestID.random(using: &generator)
-            try intend.execute(arguments: [chunk, requestID, now])
-            let attempt = AttemptID(rawValue: db.lastInsertedRowID)
-            try take.execute(arguments: [chunk])
-            return ClaimedChunk(
-                chunk: chunk,
-                job: job,
-                attempt: attempt,
-                request: SubmitRequest(
-                    requestID: requestID,
-                    command: command,
-                    instanceIDs: try JSONText.strings(row[1])
-                )
-            )
-        }
-        if let last = claims.last {
-            try db.cachedStatement(sql: "UPDATE job_progress SET turn = ? WHERE command_job_id = ?")
-                .execute(arguments: [last.attempt, job])
-        }
-        return claims
     }
 }

@@ -36,7 +36,7 @@ struct LimitTests {
         try koobatch.start()
         _ = try koobatch.insert(instances: 3_200, columns: [("max_attempts", "3")])
         try koobatch.wait(for: "SELECT circuit <> 'closed' FROM daemon")
-        try koobatch.wait(for: "SELECT count(*) >= 40 FROM attempts")
+        try koobatch.wait(for: "SELECT count(*) >= 12 FROM attempts")
         #expect(try koobatch.shell.run("SELECT blocker FROM why WHERE chunk_id IS NULL") == "circuit")
         try koobatch.simulator.faults("{}")
         try koobatch.waitUntilFinished()

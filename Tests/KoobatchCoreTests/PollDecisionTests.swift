@@ -21,6 +21,8 @@ struct PollDecisionTests {
             failure: failure,
             unfinished: unfinished,
             polls: polls,
+            age: .seconds(5),
+            typical: nil,
             deadline: Self.now + deadline,
             schedule: Self.schedule,
             policies: Self.policies,
@@ -38,7 +40,45 @@ struct PollDecisionTests {
 
     @Test("starts with the initial delay", arguments: [0, -1])
     func initial(_ polls: Int) {
-        #expect(Self.schedule.delay(afterPolls: polls) == .seconds(1))
+        #expect(Self.schedule.delay(afterLooks: polls) == .seconds(1))
+        #expect(Self.schedule.firstDelay(typical: nil, isScout: true) == .seconds(1))
+    }
+
+    @Test("leaves the other tasks of a job alone while a few find out how long it takes")
+    func others() {
+        #expect(Self.schedule.firstDelay(typical: nil, isScout: false) == .seconds(60))
+    }
+
+    @Test(
+        "looks first when results have been there, within bounds",
+        arguments: [(0.1, 1), (1, 1), (10, 10), (200, 200), (300, 240), (10_000, 240)]
+    )
+    func typical(_ typical: Double, _ expected: Int) {
+        for isScout in [true, false] {
+            let delay = Self.schedule.firstDelay(typical: .seconds(typical), isScout: isScout)
+            #expect(delay == .seconds(expected))
+        }
+    }
+
+    @Test(
+        "looks again at the typical age, then after a tenth of it and half as long again each time",
+        arguments: [
+            (1, 60, 100, 40), (1, 10, 1_000, 240), (1, 100, 100, 10), (2, 110, 100, 15), (7, 300, 100, 60),
+            (1, 5, 5, 1),
+        ]
+    )
+    func afterwards(_ looks: Int, _ age: Int, _ typical: Int, _ expected: Int) {
+        let delay = Self.schedule.delay(afterLooks: looks, age: .seconds(age), typical: .seconds(typical))
+        #expect(delay == .seconds(expected))
+    }
+
+    @Test(
+        "looks late at one and a half times the age, up to four times the timeout",
+        arguments: [(100, 100, 50), (250, 100, 125), (267, 100, nil), (1, 1, 1), (4, 1, nil)] as [(Int, Int, Int?)]
+    )
+    func late(_ age: Int, _ timeout: Int, _ expected: Int?) {
+        let delay = Self.schedule.lateDelay(age: .seconds(age), timeout: .seconds(timeout))
+        #expect(delay == expected.map { .seconds($0) })
     }
 
     @Test("asks a last time at the deadline")

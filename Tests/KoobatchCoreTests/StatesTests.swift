@@ -9,7 +9,8 @@ struct StatesTests {
             (.queued, ["running", "paused", "cancelled", "expired"]),
             (.running, ["paused", "succeeded", "partial", "failed", "cancelled", "expired", "submitted"]),
             (.paused, ["running", "succeeded", "partial", "failed", "cancelled", "expired", "submitted"]),
-            (.succeeded, []), (.partial, ["queued"]), (.failed, ["queued"]), (.cancelled, ["queued"]),
+            (.succeeded, []), (.partial, ["queued", "succeeded"]), (.failed, ["queued", "partial", "succeeded"]),
+            (.cancelled, ["queued"]),
             (.expired, ["queued"]), (.submitted, ["queued"]),
         ] as [(CommandJobState, [String])]
     )
@@ -20,7 +21,7 @@ struct StatesTests {
     @Test(
         "of a chunk follow one another as documented, and no other way",
         arguments: [
-            (.pending, ["submitting", "cancelled"]),
+            (.pending, ["submitting", "cancelled", "failed"]),
             (.submitting, ["submitted", "pending", "failed", "unknown", "cancelled", "split"]),
             (.submitted, ["finished"]), (.unknown, ["pending", "failed"]), (.finished, []), (.failed, []),
             (.cancelled, []), (.split, []),

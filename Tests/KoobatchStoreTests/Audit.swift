@@ -80,6 +80,28 @@ enum Audit {
             OR (j.state = 'failed') > (p.succeeded = 0)
             OR (j.started_at IS NULL AND (p.planned > 0 OR j.state IN ('running', 'succeeded', 'partial', 'failed')))
         """,
+        "what is set aside is counted, waits for a job or is free, and is in no chunk": """
+        SELECT p.command_job_id, p.planned, p.set_aside, s.*
+          FROM job_progress AS p
+          LEFT JOIN (SELECT command_job_id,
+                            count(*)                        AS instances,
+                            sum(free = EXISTS (SELECT 1
+                                                 FROM instance_waits AS w
+                                                WHERE w.waiter_job = s.command_job_id
+                                                  AND w.instance_id = s.instance_id)) AS wrong
+                       FROM set_aside_instances AS s
+                      GROUP BY command_job_id) AS s ON s.command_job_id = p.command_job_id
+         WHERE p.set_aside <> coalesce(s.instances, 0)
+            OR s.wrong > 0
+            OR p.planned + p.set_aside > p.plan_limit
+        """,
+        "nobody waits for what has ended": """
+        SELECT w.*
+          FROM instance_waits AS w
+          JOIN command_jobs AS j ON j.id = w.blocker_job
+         WHERE j.finished_at IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM command_jobs WHERE id = w.waiter_job AND finished_at IS NULL)
+        """,
         "an open attempt belongs to a chunk that is submitting, and the other way round": """
         SELECT c.id, c.state, count(a.id)
           FROM chunks AS c
@@ -118,6 +140,11 @@ enum Audit {
          WHERE command_job_id NOT IN (SELECT id FROM command_jobs)
         UNION ALL
         SELECT 'attempts', id FROM attempts WHERE chunk_id NOT IN (SELECT id FROM chunks)
+        UNION ALL
+        SELECT 'instance_waits', waiter_job FROM instance_waits WHERE blocker_job NOT IN (SELECT id FROM command_jobs)
+        UNION ALL
+        SELECT 'set_aside_instances', command_job_id FROM set_aside_instances
+         WHERE command_job_id NOT IN (SELECT id FROM command_jobs)
         UNION ALL
         SELECT 'instance_jobs', id FROM instance_jobs WHERE chunk_id NOT IN (SELECT id FROM chunks)
         """,

@@ -112,8 +112,8 @@ private struct History {
         try await user.user(
             """
             INSERT INTO command_jobs (command, instance_ids, on_unknown, max_attempts, canary, max_errors, max_concurrency,
-                                      priority, expires_at, run_at, state)
-            VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                      priority, expires_at, run_at, state, serialize_instances)
+            VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 "[\(instances.joined(separator: ","))]",
@@ -126,6 +126,7 @@ private struct History {
                 pick(nil, nil, nil, "\(driver.now + .seconds(120))"),
                 pick("\(Timestamp.start)", "\(driver.now)"),
                 pick("queued", "queued", "queued", "paused"),
+                pick("0", "0", "1"),
             ]
         )
     }

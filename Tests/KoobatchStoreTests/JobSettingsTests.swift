@@ -83,6 +83,7 @@ struct JobSettingsTests {
         }
         try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 1")
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+        try await user.passTrials()
         try await driver.plan()
         #expect(try await driver.claim().flatMap(\.request.instanceIDs) == ["i0", "i1"])
     }
@@ -142,6 +143,7 @@ struct JobSettingsTests {
         try await fail(&driver)
         #expect(try await status() == "failed 0 0 0 4 0 0 0 ended")
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+        try await user.passTrials()
         try await user.user("UPDATE command_jobs SET state = 'paused' WHERE id = 1")
         try await user.user("UPDATE command_jobs SET state = 'running', max_concurrency = 1 WHERE id = 1")
         try await driver.plan(chunkSize: 1)
@@ -156,6 +158,7 @@ struct JobSettingsTests {
         _ = try await user.insertJob(["a"], ["unique_key": "'nightly'"])
         let refusal = await #expect(throws: DatabaseError.self) {
             try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+            try await user.passTrials()
         }
         #expect(refusal?.message == "unique_key: an unfinished job has this key")
     }

@@ -40,8 +40,8 @@ struct PlanningTests {
     func twice() async throws {
         let job = try await user.insertJob(instances(64))
         let slice = PlannedSlice(job: job, plannedBefore: 0, chunks: [Array(instances(32))])
-        #expect(try await driver.store.plan([slice], at: driver.now) == 1)
-        #expect(try await driver.store.plan([slice], at: driver.now) == 0)
+        #expect(try await driver.store.plan([slice], at: driver.now).chunks == 1)
+        #expect(try await driver.store.plan([slice], at: driver.now).chunks == 0)
         #expect(try await user.row("SELECT planned FROM job_progress") == ["32"])
     }
 
@@ -49,10 +49,10 @@ struct PlanningTests {
     func stopped(_ state: String) async throws {
         let job = try await user.insertJob(instances(64))
         let first = PlannedSlice(job: job, plannedBefore: 0, chunks: [Array(instances(64)[..<32])])
-        #expect(try await driver.store.plan([first], at: driver.now) == 1)
+        #expect(try await driver.store.plan([first], at: driver.now).chunks == 1)
         try await user.user("UPDATE command_jobs SET state = '\(state)'")
         let second = PlannedSlice(job: job, plannedBefore: 32, chunks: [Array(instances(64)[32...])])
-        #expect(try await driver.store.plan([second], at: driver.now) == 0)
+        #expect(try await driver.store.plan([second], at: driver.now).chunks == 0)
         #expect(try await Audit.complaints(user).isEmpty)
         #expect(try await driver.store.jobsToPlan(at: driver.now, instances: 100, known: nil).isEmpty)
     }
@@ -108,6 +108,7 @@ struct PlanningTests {
         )
         #expect(failed.count == 13 + 32)
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+        try await user.passTrials()
         #expect(try await Audit.complaints(user).isEmpty)
         while try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 100) {
             #expect(try await Audit.complaints(user).isEmpty)
@@ -132,6 +133,7 @@ struct PlanningTests {
             try await driver.record(driver.refused(claim, code: "APIGW.0201", status: 413))
         }
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+        try await user.passTrials()
         _ = try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3)
         #expect(try await user.row("SELECT pending, failed FROM job_status") == ["12", "28"])
         #expect(try await Audit.complaints(user).isEmpty)
@@ -139,6 +141,7 @@ struct PlanningTests {
         #expect(try await user.row("SELECT state, failed, cancelled FROM job_status") == ["cancelled", "28", "12"])
         #expect(try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3) == false)
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
+        try await user.passTrials()
         while try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3) {
             #expect(try await Audit.complaints(user).isEmpty)
         }

@@ -55,7 +55,7 @@ struct PollingTests {
         )
         #expect(
             try await user.row("SELECT next_poll_at, polls FROM chunks") == [
-                "\(Timestamp.start + .milliseconds(2_500))", "1",
+                "\(Timestamp.start + .seconds(2))", "1",
             ]
         )
         let rows = try await user.rows(

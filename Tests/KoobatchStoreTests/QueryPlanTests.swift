@@ -12,6 +12,7 @@ struct QueryPlanTests {
     /// Indexes that hold no more than the rows that are wanted, so that reading all of one is right.
     private static let toBeReadWhole = [
         "job_progress_claimable", "job_progress_unfinished", "chunks_submitting", "chunks_held", "chunks_next_poll",
+        "chunks_late_poll", "job_progress_refused", "job_progress_open", "set_aside_instances_free",
         "sqlite_autoindex_error_policies_1",
     ]
     /// What is small or not a table.
@@ -70,7 +71,13 @@ struct QueryPlanTests {
         _ = try await store.nextPlanning(after: driver.now)
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
+        _ = try await observer.insertJob(["t1", "t2"], ["serialize_instances": "1"], onTrial: true)
+        _ = try await observer.insertJob(["t1", "t3"], ["serialize_instances": "1"])
         try await driver.plan()
+        while case let claims = try await driver.claim(), !claims.isEmpty {
+            _ = try await driver.turn(claims.map { driver.refused($0) })
+            try await driver.plan()
+        }
         return seen.value
     }
 
@@ -91,21 +98,28 @@ struct QueryPlanTests {
             #expect(!matching.isEmpty, "no statement contains \(fragment)")
             #expect(matching.allSatisfy { $0.1.contains { $0.contains(index) } }, "\(fragment): \(matching)")
         }
-        expect("job_progress_claimable", in: "j.max_concurrency - p.in_flight_chunks")
+        expect("job_progress_claimable", in: "THEN min(coalesce(j.max_concurrency")
         expect(
             "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",
-            in: "j.max_concurrency - p.in_flight_chunks"
+            in: "THEN min(coalesce(j.max_concurrency"
         )
-        expect("chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)", in: "SELECT id, instance_ids")
+        expect(
+            "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",
+            in: "WHERE command_job_id = ?1\n   AND state = 'pending'"
+        )
         expect("chunks_next_attempt (next_attempt_at>?)", in: "SELECT min(due)")
         expect("job_progress_postponed (run_at>?)", in: "SELECT min(due)")
-        expect("job_progress_plannable (run_at<?)", in: "p.planned, p.plan_limit, p.total")
+        expect("job_progress_plannable (run_at<?)", in: "p.planned + p.set_aside, p.plan_limit, p.total")
         expect("job_progress_plannable (run_at>?)", in: "replan_upto IS NOT NULL)\n   AND run_at > ?")
         expect("job_progress_expiring (expires_at", in: "AND expires_at <= ?\n")
         expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
-        expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "SELECT id, task_id")
+        expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "AND next_poll_at <= ?")
+        expect("chunks_late_poll (late_poll_at>? AND late_poll_at<?)", in: "AND late_poll_at <= ?")
+        expect("chunks_first_poll (command_job_id=? AND next_poll_at>?)", in: "AND polls = 0")
+        expect("chunks_of_root (root_id=?)", in: "SELECT p.trial_chunk")
+        expect("job_progress_refused", in: "SELECT EXISTS (SELECT 1 FROM job_progress WHERE trial = 'refused'")
         expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
-        expect("chunks_submitting", in: "SELECT id FROM chunks WHERE state = 'submitting'")
+        expect("chunks_submitting", in: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }
 

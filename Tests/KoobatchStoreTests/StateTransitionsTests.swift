@@ -71,9 +71,9 @@ struct StateTransitionsTests {
         case .succeeded:
             return halfDone + Stages.claim(2) + Stages.accept(2, ["b"]) + Stages.finish(2)
         case .partial:
-            return halfDone + Stages.claim(2) + Stages.fail(2)
+            return halfDone + Stages.claim(2) + Stages.fail(2) + late(pair.to)
         case .failed:
-            return insert + first + [1, 2].map { Stages.claim($0) + Stages.fail($0) }.joined()
+            return insert + first + [1, 2].map { Stages.claim($0) + Stages.fail($0) }.joined() + late(pair.to)
         case .cancelled:
             return insert + "UPDATE command_jobs SET state = 'cancelled' WHERE id = 1;"
         case .expired:
@@ -82,6 +82,16 @@ struct StateTransitionsTests {
         case .submitted:
             return insert + first + Stages.claim(1) + Stages.fail(1) + Self.unpolled(2)
         }
+    }
+
+    /// Results that came after the end; the trigger that changes the end by itself is taken out.
+    private static func late(_ end: CommandJobState) -> String {
+        let succeeded = end == .succeeded ? 2 : end == .partial ? 1 : 0
+        guard succeeded > 0 else { return "" }
+        return """
+            DROP TRIGGER job_progress_late;
+            UPDATE job_progress SET succeeded = \(succeeded), failed = 2 - \(succeeded);
+            """
     }
 
     private static func unpolled(_ chunk: Int) -> String {
@@ -128,6 +138,7 @@ struct StateTransitionsTests {
     private static func conditions(_ pair: Pair<ChunkState>) -> String {
         switch (pair.from, pair.to) {
         case (.pending, .cancelled): "UPDATE job_progress SET job_state = 'cancelled';"
+        case (.pending, .failed): "UPDATE job_progress SET trial = 'refused';"
         case (.submitting, .submitting): ""
         case (.submitting, _): Stages.close(1, "refused")
         case (.submitted, .finished): "UPDATE chunks SET next_poll_at = NULL WHERE id = 1;"
@@ -142,6 +153,7 @@ struct StateTransitionsTests {
         case (.pending, .pending): ""
         case (.submitting, .submitted): ", task_id = 't'"
         case (.submitting, .pending): ", next_attempt_at = \(Stages.past)"
+        case (.pending, .failed): ", next_attempt_at = NULL, rejected = size"
         case (.pending, _): ", next_attempt_at = NULL"
         default: ""
         }

@@ -28,6 +28,8 @@ struct StoreDriver: Sendable {
     @discardableResult
     func plan(chunkSize: Int = 32) async throws -> Int {
         while try await store.replan(at: now, chunkSize: chunkSize, chunks: 256) {}
+        while try await store.planFreed(at: now, chunkSize: chunkSize, instances: 1_000) {}
+        while try await store.rejectRefused(at: now, chunks: 256) {}
         var written = 0
         while true {
             let slices = try await store.jobsToPlan(at: now, instances: 1_000_000, known: nil).map { job in
@@ -36,7 +38,7 @@ struct StoreDriver: Sendable {
                 return PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init))
             }
             if slices.isEmpty { return written }
-            written += try await store.plan(slices, at: now)
+            written += try await store.plan(slices, at: now).chunks
         }
     }
 
@@ -131,7 +133,13 @@ struct StoreDriver: Sendable {
 
 extension DatabaseQueue {
     /// Inserts a job that is due at the start of the tests' clock; returns its id.
-    func insertJob(_ instances: [String], _ columns: KeyValuePairs<String, String> = [:]) async throws -> CommandJobID {
+    ///
+    /// - Parameter onTrial: whether few of its chunks are in flight until one is accepted; see `CommandTrial`.
+    func insertJob(
+        _ instances: [String],
+        _ columns: KeyValuePairs<String, String> = [:],
+        onTrial: Bool = false
+    ) async throws -> CommandJobID {
         let names = columns.map { ", \($0.key)" }.joined()
         let values = columns.map { ", \($0.value)" }.joined()
         let runAt = columns.contains { $0.key == "run_at" } ? ("", "") : (", run_at", ", '\(Timestamp.start)'")
@@ -143,8 +151,20 @@ extension DatabaseQueue {
                     """,
                 arguments: [Self.json(instances)]
             )
-            return CommandJobID(rawValue: db.lastInsertedRowID)
+            let job = CommandJobID(rawValue: db.lastInsertedRowID)
+            if !onTrial {
+                try db.execute(
+                    sql: "UPDATE job_progress SET trial = 'passed' WHERE command_job_id = ?",
+                    arguments: [job]
+                )
+            }
+            return job
         }
+    }
+
+    /// Lets all chunks of all jobs be in flight at once.
+    func passTrials() async throws {
+        try await user("UPDATE job_progress SET trial = 'passed' WHERE trial = 'starting'")
     }
 
     private static func json(_ instances: [String]) throws -> String {

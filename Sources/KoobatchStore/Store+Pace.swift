@@ -1,0 +1,75 @@
+import GRDB
+import KoobatchCore
+
+extension Store {
+    /// Tasks whose first look is moved in one transaction.
+    private static let movedAtOnce = 500
+
+    /// Takes in how long results took, and returns what is typical of the job then.
+    ///
+    /// Tasks whose first look was set before anything was known are moved to when it is due now.
+    static func pace(
+        _ task: PolledTask,
+        age: Duration,
+        ended: Int,
+        now: Timestamp,
+        _ db: Database
+    ) throws -> Duration? {
+        var pace = ResultPace(typical: task.typical)
+        pace.looked(task.polls, at: age, ended: ended, of: task.size)
+        guard let typical = pace.typical else { return nil }
+        if pace.typical != task.typical {
+            try db.cachedStatement(sql: "UPDATE job_progress SET result_seconds = ? WHERE command_job_id = ?")
+                .execute(arguments: [typical.inSeconds, task.job])
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET next_poll_at = max(?2, min(next_poll_at,
+                                                  strftime('%Y-%m-%dT%H:%M:%fZ', submitted_at, ?3 || ' seconds')))
+                 WHERE id IN (SELECT id
+                                FROM chunks
+                               WHERE command_job_id = ?1
+                                 AND next_poll_at IS NOT NULL
+                                 AND polls = 0
+                                 AND next_poll_at > ?4
+                               ORDER BY next_poll_at
+                               LIMIT \(movedAtOnce))
+                """
+        ).execute(arguments: [task.job, now, typical.inSeconds, now + typical])
+        return typical
+    }
+
+    /// When to look again at a task whose results did not come in time, if at all.
+    static func lateLook(at task: PolledTask, age: Duration, schedule: PollSchedule, now: Timestamp) -> Timestamp? {
+        let timeout = task.deadline.map { $0 - task.submittedAt } ?? schedule.resultTimeout
+        return schedule.lateDelay(age: age, timeout: timeout).map { now + $0 }
+    }
+
+    /// Records what a look after the deadline brought: a result that comes late settles its instance all the same.
+    static func recordLate(
+        _ answer: PollAnswer,
+        of task: PolledTask,
+        schedule: PollSchedule,
+        now: Timestamp,
+        _ db: Database
+    ) throws -> Int? {
+        let tally = try settle(answer, db)
+        let late =
+            tally.unknown > 0
+            ? lateLook(at: task, age: answer.finishedAt - task.submittedAt, schedule: schedule, now: now) : nil
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET polls        = ?2,
+                       succeeded    = ?3,
+                       failed       = ?4,
+                       unknown      = ?5,
+                       late_poll_at = ?6
+                 WHERE id = ?1
+                   AND late_poll_at IS NOT NULL
+                """
+        ).execute(arguments: [answer.poll.chunk, task.polls, tally.succeeded, tally.failed, tally.unknown, late])
+        return tally.ended
+    }
+}
