@@ -28,6 +28,11 @@ CREATE INDEX chunks_pending_of_root
     ON chunks (root_id, next_attempt_at, id)
     WHERE state = 'pending' AND root_id IS NOT NULL;
 
+-- Serves: how many chunks of a job were refused as a whole.
+CREATE INDEX chunks_split_whole
+    ON chunks (command_job_id, id)
+    WHERE state = 'split' AND root_id IS NULL;
+
 -- Serves: what became of a chunk that was split.
 CREATE INDEX chunks_of_root
     ON chunks (root_id)

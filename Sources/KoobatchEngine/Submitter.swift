@@ -85,9 +85,9 @@ public struct Submitter: Service {
                     line.started(turn.claims.count, by: .submission, at: now)
                     for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = places < wanted ? line.nextLook(at: now) : nil
-                    // The halves of a split chunk are due at once.
-                    let split = turn.decisions.contains(.split) ? now : nil
-                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, split].compactMap(\.self).min()
+                    // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
+                    let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
+                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {

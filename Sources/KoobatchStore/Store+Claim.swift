@@ -36,9 +36,18 @@ extension Store {
                 sql: """
                     SELECT p.command_job_id,
                            p.priority,
-                           CASE WHEN p.trial IN ('starting', 'sampling')
-                                THEN min(coalesce(j.max_concurrency, ?3), iif(p.trial = 'starting', ?3, ?4))
-                                ELSE j.max_concurrency
+                           CASE p.trial
+                               WHEN 'starting'
+                               THEN min(coalesce(j.max_concurrency, ?3), ?3)
+                               WHEN 'sampling'
+                               THEN min(coalesce(j.max_concurrency, ?4),
+                                        max(1, ?4 - (SELECT count(*)
+                                                       FROM chunks AS c
+                                                      WHERE c.command_job_id = p.command_job_id
+                                                        AND c.id > p.trial_after
+                                                        AND c.state = 'split'
+                                                        AND c.root_id IS NULL)))
+                               ELSE j.max_concurrency
                            END - p.in_flight_chunks AS room,
                            p.trial,
                            p.trial_chunk
@@ -69,8 +78,7 @@ extension Store {
                     """
             ),
             arguments: [
-                now, limit, CommandTrial.chunksBeforeAcceptance,
-                CommandTrial.sample - CommandTrial.chunksBeforeAcceptance,
+                now, limit, CommandTrial.chunksBeforeAcceptance, CommandTrial.sample,
             ]
         ).map { row in
             Claimant(

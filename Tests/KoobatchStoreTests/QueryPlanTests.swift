@@ -98,10 +98,10 @@ struct QueryPlanTests {
             #expect(!matching.isEmpty, "no statement contains \(fragment)")
             #expect(matching.allSatisfy { $0.1.contains { $0.contains(index) } }, "\(fragment): \(matching)")
         }
-        expect("job_progress_claimable", in: "THEN min(coalesce(j.max_concurrency")
+        expect("job_progress_claimable", in: "min(coalesce(j.max_concurrency")
         expect(
             "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",
-            in: "THEN min(coalesce(j.max_concurrency"
+            in: "min(coalesce(j.max_concurrency"
         )
         expect(
             "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",

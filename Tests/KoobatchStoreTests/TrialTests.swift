@@ -27,11 +27,13 @@ struct TrialTests {
         var most = 0
         while case let claims = try await driver.claim(places), !claims.isEmpty {
             if requests == 0 { most = claims.count }
-            requests += claims.count
-            _ = try await driver.turn(
-                claims.map { claim in isRefused(claim).map { driver.refused(claim, code: $0) } ?? driver.accepted(claim)
-                }
-            )
+            var open = claims
+            // Answers come one by one, and each turn claims for the place that it frees.
+            while let claim = open.popLast() {
+                requests += 1
+                let answer = isRefused(claim).map { driver.refused(claim, code: $0) } ?? driver.accepted(claim)
+                open += try await driver.turn([answer], places: places - open.count).claims
+            }
             while try await driver.store.rejectRefused(at: driver.now, chunks: 256) {}
             driver.now = driver.now + .milliseconds(1)
         }
