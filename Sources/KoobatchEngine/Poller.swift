@@ -74,6 +74,7 @@ public struct Poller: Service {
                         // Results can finish a canary or free a place under max_concurrency.
                         inboxes.planner.ring()
                         inboxes.submitter.ring()
+                        inboxes.announcer.ring()
                     }
                     if mail.isStopping, busy.isEmpty { return }
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count

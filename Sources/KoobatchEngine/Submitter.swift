@@ -78,6 +78,7 @@ public struct Submitter: Service {
                     for (answer, decision) in zip(unrecorded, turn.decisions) { await recorded(answer, decision) }
                     inFlight += turn.claims.count - unrecorded.count
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
+                    if !unrecorded.isEmpty { inboxes.announcer.ring() }
                     unrecorded = []
                     trouble.passed()
                     line.started(turn.claims.count, by: .submission, at: now)

@@ -65,10 +65,12 @@ extension Store {
     ///
     /// - Returns: for each answer in order the instances that it ended; `nil` for one that came too late.
     public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
-        try await write { db in
+        let ended = try await write { db in
             let policies = try Self.errorPolicies(db)
             return try answers.map { try Self.record($0, schedule: schedule, policies: policies, now: now, db) }
         }
+        metrics.recorded(ended)
+        return ended
     }
 
     private static func record(

@@ -11,6 +11,8 @@ public struct ClaimedChunk: Hashable, Sendable {
     public let attempt: AttemptID
     /// The request to send.
     public let request: SubmitRequest
+    /// When its job was due; set for the first chunk that is ever claimed of it.
+    let jobDueAt: Timestamp?
 }
 
 /// What came of a claimed chunk's request.
@@ -67,7 +69,7 @@ extension Store {
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> SubmissionTurn {
-        try await write { db in
+        let turn = try await write { db in
             var generator = generator
             let policies = answers.isEmpty ? ErrorPolicies([:]) : try Self.errorPolicies(db)
             let decisions = try answers.map {
@@ -84,6 +86,8 @@ extension Store {
             let claims = try Self.claim(places: places, now: now, generator: &generator, db)
             return SubmissionTurn(decisions: decisions, claims: claims, nextDue: try Self.nextDue(after: now, db))
         }
+        metrics.claimed(turn.claims, at: now)
+        return turn
     }
 
     /// When the next chunk is due: `now` if one is already.
@@ -168,11 +172,20 @@ extension Store {
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> [ClaimedChunk] {
-        let command = try String.fetchOne(
-            db.cachedStatement(sql: "SELECT command FROM command_jobs WHERE id = ?"),
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT j.command, iif(p.turn = 0, max(j.created_at, j.run_at), NULL)
+                      FROM command_jobs AS j
+                      JOIN job_progress AS p ON p.command_job_id = j.id
+                     WHERE j.id = ?
+                    """
+            ),
             arguments: [job]
         )
-        guard let command else { return [] }
+        guard let row else { return [] }
+        let command: String = row[0]
+        var jobDueAt: Timestamp? = row[1]
         let due = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
@@ -206,6 +219,7 @@ extension Store {
             try intend.execute(arguments: [chunk, requestID, now])
             let attempt = AttemptID(rawValue: db.lastInsertedRowID)
             try take.execute(arguments: [chunk])
+            defer { jobDueAt = nil }
             return ClaimedChunk(
                 chunk: chunk,
                 job: job,
@@ -214,7 +228,8 @@ extension Store {
                     requestID: requestID,
                     command: command,
                     instanceIDs: try JSONText.strings(row[1])
-                )
+                ),
+                jobDueAt: jobDueAt
             )
         }
         if let last = claims.last {
