@@ -114,6 +114,7 @@ public struct Poller: Service {
         let ended = try await store.record(answers, schedule: configuration.schedule, at: now)
         for (answer, ended) in zip(answers, ended) {
             var metadata: Logger.Metadata = [
+                LogKeys.jobID: "\(answer.poll.job.rawValue)",
                 LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
                 LogKeys.taskID: "\(answer.poll.taskID)",
             ]

@@ -29,7 +29,7 @@ struct DurationChart {
     private static func equal(_ shortest: Double, _ longest: Double) -> [Bin] {
         var (width, power) = (0.001, 0.001)
         var factors = [2.0, 5, 10]
-        while (longest - shortest) / width >= 23 || longest / width > 100 {
+        while (longest - shortest) / width >= 23 || width < rounding(of: longest) {
             width = power * factors.removeFirst()
             if factors.isEmpty {
                 power *= 10
@@ -39,6 +39,13 @@ struct DurationChart {
         let first = Int((shortest / width + 1e-6).rounded(.down))
         let last = Int((longest / width + 1e-6).rounded(.down))
         return (first...last).map { Bin(from: Double($0) * width, to: Double($0 + 1) * width - width * 1e-6) }
+    }
+
+    /// Two significant digits.
+    private static func rounding(of seconds: Double) -> Double {
+        var unit = 0.001
+        while seconds >= 100 * unit { unit *= 10 }
+        return unit * 0.999
     }
 
     /// Five to each power of ten.

@@ -36,6 +36,7 @@ enum Format {
         switch abs(number) {
         case 1e6...: decimal(number / 1e6, places: 2) + "M"
         case 1e4...: decimal(number / 1e3, places: 1) + "k"
+        case 1e3...: count(Int(number))
         default: decimal(number, places: 2)
         }
     }

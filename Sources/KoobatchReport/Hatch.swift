@@ -14,7 +14,7 @@ enum Hatch {
 
     private static let patterns = [
         "failed": "stripes", "rejected": "dots", "unknown": "lines",
-        "refused": "stripes", "throttled": "dots", "lost": "lines",
+        "refused": "stripes", "throttled": "dots", "lost": "lines", "unauth": "stripes",
     ]
 
     /// The pattern of a style over a rectangle, if it has one.

@@ -31,7 +31,7 @@ extension ReportPage {
             )
             return """
                 <tr><td class="number">\(Format.count(group.requests))</td><td>\(words(group.outcome.rawValue))</td>\
-                <td><bdi>\(Format.beginning(answer, 100))</bdi>\(sentenceOf(group.message))</td><td>\(took)</td></tr>
+                <td><bdi>\(Format.beginning(answer, 100))</bdi>\(sentenceOf(group.message))</td><td class="took">\(took)</td></tr>
 
                 """
         }
@@ -54,13 +54,11 @@ extension ReportPage {
         let most = report.outputs.map(\.instances).max() ?? 1
         let rows: [Markup] = report.outputs.map { output in
             let share = Format.decimal(100 * Double(output.instances) / Double(max(most, 1)), places: 1)
+            let nothing: Markup = output.errorCode == nil ? "<i class=\"quiet\">nothing printed</i>" : .none
             let text: Markup =
-                output.text.map {
-                    $0.isEmpty
-                        ? "<i class=\"quiet\">nothing printed</i>"
-                        : "<pre><bdi>\(Format.beginning($0, 1_100))</bdi></pre>"
-                }
-                ?? (output.errorCode == nil ? "<i class=\"quiet\">nothing printed</i>" : .none)
+                output.text.flatMap { text in
+                    text.isEmpty ? nil : "<pre><bdi>\(Format.beginning(text, 1_100))</bdi></pre>"
+                } ?? nothing
             return """
                 <tr><td class="number">\(Format.count(output.instances))\
                 <svg class="share" width="100%" height="4" aria-hidden="true"><rect class="s-\(output.state.rawValue)" \

@@ -6,9 +6,10 @@ struct RequestsChart {
     private static let kinds: [(name: String, style: String, outcomes: Set<JobReport.RequestOutcome>)] = [
         ("accepted", "accepted", [.accepted]),
         ("throttled", "throttled", [.throttled]),
-        ("refused", "refused", [.refused, .unauthenticated]),
+        ("refused", "refused", [.refused]),
+        ("unauthenticated", "unauth", [.unauthenticated]),
         ("not sent", "notsent", [.notSent]),
-        ("answer lost", "lost", [.unknown]),
+        ("unknown: answer lost", "lost", [.unknown]),
         ("in flight", "inflight", [.inFlight]),
     ]
 

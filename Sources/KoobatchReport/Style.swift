@@ -26,9 +26,9 @@ enum Style {
         .lead code{padding:.2rem .55rem;border-radius:.35rem;background:var(--card);border:1px solid var(--line)}
         code{overflow-wrap:anywhere}
         pre{margin:.15rem 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:16rem;overflow:auto}
-        .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:1px;margin:1.5rem 0 0;\
+        .facts{display:flex;flex-wrap:wrap;gap:1px;margin:1.5rem 0 0;\
         border:1px solid var(--line);border-radius:.5rem;background:var(--line);overflow:hidden}
-        .facts div{padding:.6rem .85rem;background:var(--card);flex:1}
+        .facts div{padding:.6rem .85rem;background:var(--card);flex:1 1 auto;min-width:7.5rem}
         dt{color:var(--quiet);font-size:.8rem}dd{margin:0;font-size:1.05rem;font-weight:600;font-variant-numeric:tabular-nums}
         dd time{font-size:.9rem}
         figure{margin:0 0 1rem}figcaption,caption{color:var(--quiet);font-size:.875rem;text-align:left;margin-bottom:.35rem}
@@ -46,20 +46,20 @@ enum Style {
         .others{stroke:var(--bad);stroke-dasharray:6 4}
         span.submitted,span.succeeded{stroke:none}
         .s-succeeded,.r-accepted{fill:var(--ok)}.s-failed,.r-refused{fill:var(--bad)}\
-        .s-rejected,.r-throttled{fill:var(--odd)}.s-unknown,.r-lost{fill:var(--lost)}\
+        .s-rejected,.r-throttled{fill:var(--odd)}.s-unknown,.r-lost,.r-unauth{fill:var(--lost)}\
         .s-submitted,.r-inflight{fill:var(--sent)}.s-pending{fill:var(--wait)}.s-cancelled,.r-notsent{fill:var(--off)}
         .scroll{overflow-x:auto}.scroll:focus-visible{outline:2px solid var(--sent)}
         table{width:100%;border-collapse:collapse;font-size:.9rem}
         th{text-align:left;font-size:.8rem;color:var(--quiet);font-weight:600;white-space:nowrap}
         th,td{padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
         td:last-child,th:last-child{padding-right:0}
-        .number{text-align:left;font-variant-numeric:tabular-nums;white-space:nowrap;min-width:4.5rem}
+        .number{text-align:left;font-variant-numeric:tabular-nums;white-space:nowrap;width:6rem}.took{white-space:nowrap}
         .share{display:block;margin-top:.2rem}
         footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.85rem}
         time{white-space:nowrap;font-variant-numeric:tabular-nums}
         @media (max-width:640px){body{padding:1.1rem .9rem 2rem}h1{font-size:1.45rem}\
-        .chart.wide{display:none}.chart.narrow{display:block}.facts{grid-template-columns:1fr 1fr}\
-        th,td{padding-right:.6rem}.number{min-width:3.2rem}section{margin-top:1.8rem}}
+        .chart.wide{display:none}.chart.narrow{display:block}.facts div{min-width:40%}\
+        th,td{padding-right:.6rem}.number{width:3.5rem}.took,time{white-space:normal}section{margin-top:1.8rem}}
         @media print{:root{color-scheme:light;--page:#fff;--text:#000;--quiet:#444;--line:#bbb;--card:#fff;--ok:#1f883d;\
         --bad:#cf222e;--odd:#bc4c00;--lost:#8250df;--sent:#0969da;--wait:#9aa4af;--off:#6e7781;--tint:#ddf0ff}\
         @page{margin:1.6cm}body{max-width:none;padding:0;font-size:10.5pt}\

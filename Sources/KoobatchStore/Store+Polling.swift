@@ -5,6 +5,8 @@ public import KoobatchCore
 public struct DuePoll: Hashable, Sendable {
     /// The chunk.
     public let chunk: ChunkID
+    /// Its job.
+    public let job: CommandJobID
     /// The API's id of it.
     public let taskID: String
 }
@@ -41,7 +43,7 @@ extension Store {
             let due = try Row.fetchAll(
                 db.cachedStatement(
                     sql: """
-                        SELECT id, task_id
+                        SELECT id, command_job_id, task_id
                           FROM chunks
                          WHERE next_poll_at IS NOT NULL
                            AND next_poll_at <= ?
@@ -50,7 +52,7 @@ extension Store {
                         """
                 ),
                 arguments: [now, places + busy.count]
-            ).map { DuePoll(chunk: $0[0], taskID: $0[1]) }.filter { !busy.contains($0.chunk) }
+            ).map { DuePoll(chunk: $0[0], job: $0[1], taskID: $0[2]) }.filter { !busy.contains($0.chunk) }
             let next = try Timestamp.fetchOne(
                 db.cachedStatement(
                     sql: "SELECT min(next_poll_at) FROM chunks WHERE next_poll_at IS NOT NULL AND next_poll_at > ?"

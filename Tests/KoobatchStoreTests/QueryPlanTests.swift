@@ -20,14 +20,14 @@ struct QueryPlanTests {
         "instance_status", "why",
     ]
 
-    private static func readsTooMuch(_ step: String) -> Bool {
+    static func readsTooMuch(_ step: String) -> Bool {
         let words = step.split(separator: " ").map(String.init)
         guard words.first == "SCAN", words.count > 1 else { return false }
         if small.contains(words[1]) || words[1].hasPrefix("(subquery") { return false }
         return !toBeReadWhole.contains { step.contains($0) }
     }
 
-    private static func plan(of sql: String, _ db: Database) throws -> [String] {
+    static func plan(of sql: String, _ db: Database) throws -> [String] {
         // Parameters stay unbound; the plan does not depend on them.
         let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN " + sql)
         statement.setUncheckedArguments([])
@@ -103,7 +103,7 @@ struct QueryPlanTests {
         expect("job_progress_plannable (run_at>?)", in: "replan_upto IS NOT NULL)\n   AND run_at > ?")
         expect("job_progress_expiring (expires_at", in: "AND expires_at <= ?\n")
         expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
-        expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "SELECT id, task_id")
+        expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "SELECT id, command_job_id, task_id")
         expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
         expect("chunks_submitting", in: "SELECT id FROM chunks WHERE state = 'submitting'")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
@@ -154,7 +154,7 @@ struct QueryPlanTests {
     }
 }
 
-private final class Collected: Sendable {
+final class Collected: Sendable {
     private let statements = Mutex<Set<String>>([])
 
     var value: Set<String> { statements.withLock { $0 } }
