@@ -140,7 +140,7 @@ extension Reader {
                            d.credentials,
                            iif(m.written_at >= d.started_at, m.exposition, NULL)
                       FROM daemon AS d
-                      LEFT JOIN daemon_metrics AS m
+                      LEFT JOIN daemon_metrics AS m ON m.id = 1
                     """
             )
         )

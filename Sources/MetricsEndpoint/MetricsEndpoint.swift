@@ -69,7 +69,8 @@ public struct MetricsEndpoint: Service {
         let prepare: @Sendable (any Channel) -> EventLoopFuture<Connection?> = { channel in
             channel.eventLoop.makeCompletedFuture {
                 guard gate.enter() else {
-                    channel.close(promise: nil)
+                    // Once it is registered: before, closing has no effect.
+                    channel.eventLoop.execute { channel.close(promise: nil) }
                     return nil
                 }
                 channel.closeFuture.whenComplete { _ in gate.leave() }

@@ -2,7 +2,7 @@ import Foundation
 import MetricsEndpoint
 
 /// A connection of a client that sends what it likes.
-final class ClientSocket {
+final class ClientSocket: Sendable {
     struct Failure: Error {
         let call: String
         let code = errno
@@ -36,7 +36,11 @@ final class ClientSocket {
     }
 
     /// What comes until the other side closes.
-    func readToEnd() throws -> String {
+    func readToEnd() async throws -> String {
+        try await blocking { try self.read() }
+    }
+
+    private func read() throws -> String {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -47,5 +51,12 @@ final class ClientSocket {
             all += buffer[..<count]
         }
         return String(decoding: all, as: UTF8.self)
+    }
+}
+
+/// Runs what blocks on a thread of its own: the few threads that tasks share are for the server under test.
+func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }
 }

@@ -28,19 +28,25 @@ struct EndpointTests {
     }
 
     /// What a client prints: the head and the body.
-    private func curl(_ arguments: String..., at address: EndpointAddress, path: String) throws -> Command.Outcome {
+    private func curl(
+        _ arguments: String...,
+        at address: EndpointAddress,
+        path: String
+    ) async throws -> Command.Outcome {
         let place: [String] =
             switch address {
             case .unix(let socket): ["--unix-socket", socket, "http://localhost\(path)"]
             case .loopback: ["http://\(address)\(path)"]
             }
-        return try Command.run(["curl", "--silent", "--show-error", "--include", "--globoff"] + arguments + place)
+        return try await blocking {
+            try Command.run(["curl", "--silent", "--show-error", "--include", "--globoff"] + arguments + place)
+        }
     }
 
     @Test("answers over loopback, IPv4 and IPv6", arguments: ["127.0.0.1:0", "[::1]:0"])
     func loopback(text: String) async throws {
         try await serving(on: text) { address in
-            let answer = try curl(at: address, path: "/metrics?x=1")
+            let answer = try await curl(at: address, path: "/metrics?x=1")
             #expect(answer.output.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(answer.output.contains("content-type: text/x\r\n"))
             #expect(answer.output.contains("connection: close\r\n"))
@@ -54,7 +60,7 @@ struct EndpointTests {
         let path = folder.path("m.sock")
         for _ in 1...2 {
             try await serving(on: "unix:\(path)") { address in
-                #expect(try curl(at: address, path: "/metrics").output.hasSuffix("one 1\n"))
+                #expect(try await curl(at: address, path: "/metrics").output.hasSuffix("one 1\n"))
                 let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
                 #expect(mode == 0o666)
             }
@@ -65,7 +71,7 @@ struct EndpointTests {
     @Test("says 503 with the reason when all is not well")
     func unwell() async throws {
         try await serving { address in
-            let answer = try curl(at: address, path: "/healthz")
+            let answer = try await curl(at: address, path: "/healthz")
             #expect(answer.output.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
             #expect(answer.output.hasSuffix("the disk is full\n"))
         }
@@ -74,17 +80,17 @@ struct EndpointTests {
     @Test("answers HEAD without a body, refuses other methods and paths")
     func methods() async throws {
         try await serving { address in
-            let head = try curl("--head", at: address, path: "/metrics")
+            let head = try await curl("--head", at: address, path: "/metrics")
             #expect(head.output.contains("content-length: 6\r\n"))
             #expect(head.output.hasSuffix("\r\n\r\n"))
             for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
-                let answer = try curl("--request", method, at: address, path: "/metrics")
+                let answer = try await curl("--request", method, at: address, path: "/metrics")
                 #expect(answer.output.hasPrefix("HTTP/1.1 40"), "\(method): \(answer.output)")
                 #expect(!answer.output.contains("one 1"))
             }
-            #expect(try curl("-d", "x", at: address, path: "/metrics").output.contains("allow: GET, HEAD\r\n"))
+            #expect(try await curl("-d", "x", at: address, path: "/metrics").output.contains("allow: GET, HEAD\r\n"))
             for path in ["/", "/metrics/", "/metricsx", "/../metrics", "/%6detrics"] {
-                #expect(try curl("--path-as-is", at: address, path: path).output.hasPrefix("HTTP/1.1 404 "))
+                #expect(try await curl("--path-as-is", at: address, path: path).output.hasPrefix("HTTP/1.1 404 "))
             }
         }
     }
@@ -95,7 +101,7 @@ struct EndpointTests {
             let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
             let socket = try ClientSocket(to: address)
             try socket.write(request + request + request)
-            let answer = try socket.readToEnd()
+            let answer = try await socket.readToEnd()
             #expect(answer.components(separatedBy: "HTTP/1.1 200 OK").count == 2)
         }
     }
@@ -114,8 +120,8 @@ struct EndpointTests {
         try await serving { address in
             let socket = try ClientSocket(to: address)
             try socket.write(bytes)
-            #expect(try !socket.readToEnd().contains("one 1"))
-            #expect(try curl(at: address, path: "/metrics").output.hasSuffix("one 1\n"))
+            #expect(try await !socket.readToEnd().contains("one 1"))
+            #expect(try await curl(at: address, path: "/metrics").output.hasSuffix("one 1\n"))
         }
     }
 
@@ -124,7 +130,7 @@ struct EndpointTests {
         try await serving(lifetime: .milliseconds(100)) { address in
             let socket = try ClientSocket(to: address)
             try socket.write("GET /metrics HTTP/1.1\r\nHost: ")
-            #expect(try socket.readToEnd() == "")
+            #expect(try await socket.readToEnd() == "")
         }
     }
 
@@ -134,13 +140,13 @@ struct EndpointTests {
             let sockets = try (0..<16).map { _ in try ClientSocket(to: address) }
             for socket in sockets { try socket.write("GET /metrics HTTP/1.1\r\n") }
             let late = try ClientSocket(to: address)
-            #expect(try late.readToEnd() == "")
+            #expect(try await late.readToEnd() == "")
             for socket in sockets {
                 try socket.write("\r\n")
-                #expect(try socket.readToEnd().hasSuffix("one 1\n"))
+                #expect(try await socket.readToEnd().hasSuffix("one 1\n"))
             }
             #expect(
-                try curl("--retry", "3", "--retry-all-errors", at: address, path: "/metrics").output.hasSuffix(
+                try await curl("--retry", "3", "--retry-all-errors", at: address, path: "/metrics").output.hasSuffix(
                     "one 1\n"
                 )
             )
