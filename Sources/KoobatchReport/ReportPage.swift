@@ -93,10 +93,14 @@ public struct ReportPage {
             let rate = Double(ended) / seconds
             facts.append(("Instances a second", "\(Format.decimal(rate, places: rate < 10 ? 2 : 0))"))
         }
-        facts.append(("Inserted", Format.time(job.createdAt)))
-        if job.startedAt == nil, job.runAt > job.createdAt { facts.append(("Not before", Format.time(job.runAt))) }
-        if let started = job.startedAt { facts.append(("Started", Format.time(started))) }
-        if let finished = job.finishedAt { facts.append(("Finished", Format.time(finished))) }
+        var times: [(String, Markup)] = [("Inserted", Format.time(job.createdAt))]
+        if job.startedAt == nil, job.runAt > job.createdAt { times.append(("Not before", Format.time(job.runAt))) }
+        if let started = job.startedAt { times.append(("Started", Format.time(started))) }
+        if let finished = job.finishedAt { times.append(("Finished", Format.time(finished))) }
+        return "\(Self.list(facts))\(Self.list(times))"
+    }
+
+    private static func list(_ facts: [(String, Markup)]) -> Markup {
         return """
             <dl class="facts">\(facts.map { name, value in "<div><dt>\(name)</dt><dd>\(value)</dd></div>" as Markup })</dl>
 

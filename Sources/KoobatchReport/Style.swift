@@ -28,7 +28,7 @@ enum Style {
         pre{margin:.15rem 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:16rem;overflow:auto}
         .facts{display:flex;flex-wrap:wrap;gap:1px;margin:1.5rem 0 0;\
         border:1px solid var(--line);border-radius:.5rem;background:var(--line);overflow:hidden}
-        .facts div{padding:.6rem .85rem;background:var(--card);flex:1 1 auto;min-width:7.5rem}
+        .facts+.facts{margin-top:.5rem}.facts div{padding:.6rem .85rem;background:var(--card);flex:1 1 auto;min-width:7.5rem}
         dt{color:var(--quiet);font-size:.8rem}dd{margin:0;font-size:1.05rem;font-weight:600;font-variant-numeric:tabular-nums}
         dd time{font-size:.9rem}
         figure{margin:0 0 1rem}figcaption,caption{color:var(--quiet);font-size:.875rem;text-align:left;margin-bottom:.35rem}
