@@ -130,7 +130,7 @@ struct MetricsTests {
         let finished = try #require(messages["Job finished"]).sorted {
             $0["command_job.id"] ?? "" < $1["command_job.id"] ?? ""
         }
-        #expect(finished.count == 2)
+        try #require(finished.count == 2)
         #expect(finished[0]["command_job.state"] == "failed" && finished[0]["instance.failed"] == "64")
         #expect(finished[0]["duration.seconds"].flatMap(Double.init) != nil && finished[0]["level"] == "info")
         #expect(finished[1]["command_job.state"] == "cancelled" && finished[1]["instance.cancelled"] == "1")

@@ -68,6 +68,8 @@ struct FormatTests {
         let chart = try #require(DurationChart(seconds.map { .init(seconds: $0, instances: 3) }))
         #expect(chart.bins.reduce(0) { $0 + $1.instances } == 3 * seconds.count)
         #expect(chart.bins.count <= 40)
+        let longest = try #require(seconds.max())
+        #expect((chart.bins.last?.instances ?? 0) > 0 && (chart.bins.last?.from ?? 0) <= longest * 1.001)
         for (bin, next) in zip(chart.bins, chart.bins.dropFirst()) {
             #expect(abs(bin.to - next.from) < next.from * 1e-3)
         }
