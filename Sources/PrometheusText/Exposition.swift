@@ -4,7 +4,9 @@ public enum Exposition {
     /// What an HTTP answer with such a text says of it.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// The text of families; each name must occur once. Families without samples are left out.
+    /// The text of families.
+    ///
+    /// Each name must occur once. Families without samples are left out.
     public static func text(of families: [MetricFamily]) -> String {
         var text = ""
         for family in families where !family.samples.isEmpty {

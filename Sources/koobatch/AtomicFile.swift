@@ -10,7 +10,9 @@ enum AtomicFile {
         var description: String { "cannot write \(path): \(reason)" }
     }
 
-    /// Writes beside the file and renames it to that, replacing what is there. What is no regular file, such as a pipe or
+    /// Writes beside the file and renames it to that, replacing what is there.
+    ///
+    /// What is no regular file, such as a pipe or
     /// `/dev/stdout`, is written to as it is.
     ///
     /// - Parameter mode: of the file, whatever the umask; `nil` leaves it to the umask.

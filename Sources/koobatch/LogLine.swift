@@ -25,7 +25,9 @@ struct LogLine {
         "<\(priority)>\(sentence)"
     }
 
-    /// One JSON object; every value is a string. The keys `time`, `level` and `message` are the line's own.
+    /// One JSON object.
+    ///
+    /// Every value is a string. The keys `time`, `level` and `message` are the line's own.
     func json(at time: String) -> String {
         var text =
             "{\"time\":\(Self.literal(time)),\"level\":\"\(level.rawValue)\",\"message\":\(Self.literal(message))"
@@ -66,7 +68,9 @@ struct LogLine {
         "\"\(escaped(text, quotes: true))\""
     }
 
-    /// Escapes as JSON does. Without quotes round it a text keeps its quotes and backslashes.
+    /// Escapes as JSON does.
+    ///
+    /// Without quotes round it a text keeps its quotes and backslashes.
     private static func escaped(_ text: String, quotes: Bool) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

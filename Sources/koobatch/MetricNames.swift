@@ -3,7 +3,9 @@ import KoobatchEngine
 import KoobatchStore
 import PrometheusText
 
-/// The metrics by name, and what they mean. The names are public; see the README.
+/// The metrics by name, and what they mean.
+///
+/// The names are public; see the README.
 enum MetricNames {
     /// Of what the daemon measures.
     static let descriptions: [String: MetricsRegistry.Description] = [
