@@ -26,6 +26,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -50,12 +51,34 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        .target(
+            name: "KoobatchReport",
+            dependencies: ["KoobatchCore"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "PrometheusText",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "MetricsEndpoint",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
         // Floor 1: the only SQL in Swift, and the only HTTP.
         .target(
             name: "KoobatchStore",
             dependencies: [
                 "KoobatchCore",
                 "KoobatchMigrations",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict
@@ -81,6 +104,7 @@ let package = Package(
             dependencies: [
                 "KoobatchCore",
                 "KoobatchStore",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -94,9 +118,13 @@ let package = Package(
                 "KoobatchCloud",
                 "KoobatchCore",
                 "KoobatchEngine",
+                "KoobatchReport",
                 "KoobatchStore",
+                "MetricsEndpoint",
+                "PrometheusText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -152,10 +180,37 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "KoobatchReportTests",
+            dependencies: ["KoobatchCore", "KoobatchReport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "MetricsTests",
+            dependencies: [
+                "MetricsEndpoint",
+                "PrometheusText",
+                "TestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "KoobatchTests",
+            dependencies: [
+                "KoobatchStore",
+                "PrometheusText",
+                "TestSupport",
+                "koobatch",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "KoobatchStoreTests",
             dependencies: [
                 "KoobatchCore",
                 "KoobatchMigrations",
+                "KoobatchReport",
                 "KoobatchStore",
                 "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),

@@ -6,5 +6,5 @@ enum LogKeys {
     static let path = "file.path"
     static let mode = "file.mode"
     static let expiry = "token.expires_at"
-    static let error = "error"
+    static let error = "error.message"
 }

@@ -27,6 +27,8 @@ public struct Engine: Sendable {
 
     /// The stages, in an order in which they may be told to shut down from last to first.
     public let services: [any Service]
+    /// How the stages are.
+    public let health: Health
     private let configuration: Configuration
     private let store: Store
     private let time: EngineTime
@@ -40,18 +42,22 @@ public struct Engine: Sendable {
     ///   - memory: what an earlier daemon knew of the line to the API.
     ///   - time: the clocks.
     ///   - logger: of all stages.
+    ///   - publish: called at every sign of life; makes public what was measured and returns it for the database.
     public init(
         configuration: Configuration,
         store: Store,
         service: any CommandService,
         memory: Store.LineMemory,
         time: EngineTime,
-        logger: Logger
+        logger: Logger,
+        publish: @escaping @Sendable () async -> String? = { nil }
     ) {
         self.configuration = configuration
         self.store = store
         self.time = time
         let inboxes = Inboxes()
+        let service = MeasuredService(service)
+        health = Health(inboxes, polls: configuration.rules.polling != nil)
         let line = Line(
             backoff: configuration.rules.backoff,
             ceiling: configuration.requestsPerSecond,
@@ -61,7 +67,16 @@ public struct Engine: Sendable {
             at: time.now
         )
         var services: [any Service] = [
-            Housekeeper(store: store, inboxes: inboxes, line: line, time: time, logger: logger),
+            Announcer(store: store, inboxes: inboxes, time: time, logger: logger),
+            Housekeeper(
+                store: store,
+                inboxes: inboxes,
+                line: line,
+                time: time,
+                logger: logger,
+                health: health,
+                publish: publish
+            ),
             ChangeWatcher(store: store, inboxes: inboxes, logger: logger),
         ]
         if let schedule = configuration.rules.polling {

@@ -13,6 +13,8 @@ public struct Inboxes: Sendable {
     public let poller = Inbox<PollAnswer>()
     /// Of the housekeeper.
     public let housekeeper = Inbox<Never>()
+    /// Of the announcer.
+    public let announcer = Inbox<Never>()
 
     /// Creates empty inboxes.
     public init() {}
@@ -23,6 +25,7 @@ public struct Inboxes: Sendable {
         submitter.ring()
         poller.ring()
         housekeeper.ring()
+        announcer.ring()
     }
 }
 

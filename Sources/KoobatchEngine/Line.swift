@@ -105,7 +105,7 @@ public final class Line: Sendable {
                 at: now
             )
         } catch {
-            logger.warning("The state of the line is not recorded", metadata: [LogKeys.error: "\(error)"])
+            logger.warning("The state of the line is not recorded", metadata: [LogKeys.message: "\(error)"])
         }
     }
 

@@ -1,20 +1,27 @@
 /// The metadata keys of log messages, all in one place.
-enum LogKeys {
+public enum LogKeys {
     static let jobID = "command_job.id"
-    static let jobs = "command_job.count"
+    static let jobState = "command_job.state"
     static let chunkID = "chunk.id"
-    static let chunks = "chunk.count"
+    /// How many chunks.
+    public static let chunks = "chunk.count"
     static let instances = "instance.count"
-    static let attemptID = "attempt.id"
+    /// Followed by a state: how many instances are in it.
+    static let instance = "instance"
     static let requestID = "request.id"
     static let taskID = "task.id"
     static let outcome = "attempt.outcome"
-    static let status = "http.status"
+    static let seconds = "duration.seconds"
     static let code = "error.code"
-    static let message = "error.message"
-    static let error = "error"
-    static let until = "until"
-    static let rate = "requests_per_second"
-    static let reason = "reason"
-    static let decision = "decision"
+    /// What went wrong, a sentence.
+    public static let message = "error.message"
+    static let until = "pause.until"
+    static let reason = "pause.reason"
+    static let rate = "limit.requests_per_second"
+    /// Where the database is.
+    public static let database = "database.path"
+    /// The version of the daemon.
+    public static let version = "daemon.version"
+    /// Where something listens or is written.
+    public static let address = "metrics.address"
 }

@@ -13,6 +13,7 @@ public struct Planner: Service {
     private let inboxes: Inboxes
     private let time: EngineTime
     private let logger: Logger
+    private let metrics = EngineMetrics()
 
     /// Creates a planner; it does nothing before `run()`.
     public init(chunkSize: Int, store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
@@ -78,6 +79,7 @@ public struct Planner: Service {
                 room -= chunks.count
             }
             let written = try await store.plan(slices, at: now)
+            metrics.planned(written.chunks)
             logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written.chunks)"])
             if written.chunks > 0 || replanned || freed { inboxes.submitter.ring() }
             if !written.advanced, !hasMoved { return }
@@ -94,7 +96,7 @@ public struct Planner: Service {
         } catch {
             logger.error(
                 "The instance_ids of a job were damaged after the insert; cancel the job and insert it again",
-                metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.error: "\(error)"]
+                metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.message: "\(error)"]
             )
             return nil
         }

@@ -74,6 +74,7 @@ public struct Poller: Service {
                         // Results can finish a canary or free a place under max_concurrency.
                         inboxes.planner.ring()
                         inboxes.submitter.ring()
+                        inboxes.announcer.ring()
                     }
                     if mail.isStopping, busy.isEmpty { return }
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
@@ -113,6 +114,7 @@ public struct Poller: Service {
         let ended = try await store.record(answers, schedule: configuration.schedule, at: now)
         for (answer, ended) in zip(answers, ended) {
             var metadata: Logger.Metadata = [
+                LogKeys.jobID: "\(answer.poll.job.rawValue)",
                 LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
                 LogKeys.taskID: "\(answer.poll.taskID)",
             ]

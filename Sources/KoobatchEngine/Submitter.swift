@@ -80,6 +80,7 @@ public struct Submitter: Service {
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
                     // A refusal can be the one that shows the command to be refused.
                     if unrecorded.contains(where: { !$0.isAccepted }) { inboxes.planner.ring() }
+                    if !unrecorded.isEmpty { inboxes.announcer.ring() }
                     unrecorded = []
                     trouble.passed()
                     line.started(turn.claims.count, by: .submission, at: now)

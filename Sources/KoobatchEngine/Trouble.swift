@@ -7,6 +7,7 @@ struct Trouble {
     private static let pause = Duration.seconds(1)
 
     private let logger: Logger
+    private let metrics = EngineMetrics()
     private var current: String?
 
     init(logger: Logger) {
@@ -17,12 +18,13 @@ struct Trouble {
     ///
     /// - Returns: how long to wait before the next attempt.
     mutating func failed(_ error: any Error) -> Duration {
+        metrics.databaseFailed()
         let text = "\(error)"
         if text != current {
             current = text
             logger.error(
                 "The database does not take what is to be recorded; it is kept and tried again every second",
-                metadata: [LogKeys.error: "\(text)"]
+                metadata: [LogKeys.message: "\(text)"]
             )
         }
         return Self.pause

@@ -23,3 +23,4 @@ extension ChunkState: DatabaseValueConvertible {}
 extension InstanceState: DatabaseValueConvertible {}
 extension OnUnknown: DatabaseValueConvertible {}
 extension ErrorAction: DatabaseValueConvertible {}
+extension JobReport.RequestOutcome: DatabaseValueConvertible {}

@@ -104,11 +104,20 @@ extension Store {
         _ db: Database
     ) throws -> [ClaimedChunk] {
         let job = claimant.share.job
-        let command = try String.fetchOne(
-            db.cachedStatement(sql: "SELECT command FROM command_jobs WHERE id = ?"),
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT j.command, iif(p.turn = 0, max(j.created_at, j.run_at), NULL)
+                      FROM command_jobs AS j
+                      JOIN job_progress AS p ON p.command_job_id = j.id
+                     WHERE j.id = ?
+                    """
+            ),
             arguments: [job]
         )
-        guard let command else { return [] }
+        guard let row else { return [] }
+        let command: String = row[0]
+        var jobDueAt: Timestamp? = row[1]
         let due = try due(of: claimant, places: places, now: now, db)
         let intend = try db.cachedStatement(
             sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)"
@@ -129,6 +138,7 @@ extension Store {
             try intend.execute(arguments: [chunk, requestID, now])
             let attempt = AttemptID(rawValue: db.lastInsertedRowID)
             try take.execute(arguments: [chunk])
+            defer { jobDueAt = nil }
             return ClaimedChunk(
                 chunk: chunk,
                 job: job,
@@ -137,7 +147,8 @@ extension Store {
                     requestID: requestID,
                     command: command,
                     instanceIDs: try JSONText.strings(row[1])
-                )
+                ),
+                jobDueAt: jobDueAt
             )
         }
         if let last = claims.last {

@@ -49,11 +49,22 @@ extension Store {
     }
 
     /// Writes that the daemon is alive, and the rate that is in force.
-    public func heartbeat(requestsPerSecond: Double?, at now: Timestamp) async throws {
+    ///
+    /// - Parameter exposition: what the daemon has measured, for `koobatch metrics`; `nil` if it measures nothing.
+    public func heartbeat(
+        requestsPerSecond: Double?,
+        exposition: String? = nil,
+        at now: Timestamp
+    ) async throws {
         try await write { db in
             try db.execute(
                 sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?",
                 arguments: [now, requestsPerSecond]
+            )
+            guard let exposition else { return }
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO daemon_metrics (id, written_at, exposition) VALUES (1, ?, ?)",
+                arguments: [now, exposition]
             )
         }
     }

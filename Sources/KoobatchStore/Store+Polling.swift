@@ -5,6 +5,8 @@ public import KoobatchCore
 public struct DuePoll: Hashable, Sendable {
     /// The chunk.
     public let chunk: ChunkID
+    /// Its job.
+    public let job: CommandJobID
     /// The API's id of it.
     public let taskID: String
 }
@@ -45,7 +47,7 @@ extension Store {
                 due += try Row.fetchAll(
                     db.cachedStatement(
                         sql: """
-                            SELECT id, task_id
+                            SELECT id, command_job_id, task_id
                               FROM chunks
                              WHERE \(column) IS NOT NULL
                                AND \(column) <= ?
@@ -54,7 +56,7 @@ extension Store {
                             """
                     ),
                     arguments: [now, places + busy.count]
-                ).map { DuePoll(chunk: $0[0], taskID: $0[1]) }.filter { !busy.contains($0.chunk) }
+                ).map { DuePoll(chunk: $0[0], job: $0[1], taskID: $0[2]) }.filter { !busy.contains($0.chunk) }
                 let later = try Timestamp.fetchOne(
                     db.cachedStatement(
                         sql: "SELECT min(\(column)) FROM chunks WHERE \(column) IS NOT NULL AND \(column) > ?"
@@ -71,7 +73,7 @@ extension Store {
     ///
     /// - Returns: for each answer in order the instances that it ended; `nil` for one that came too late.
     public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
-        try await write { db in
+        let ended = try await write { db in
             let policies = try Self.errorPolicies(db)
             return try answers.map { answer in
                 guard let task = try Self.task(answer.poll.chunk, schedule, db) else { return nil }
@@ -80,6 +82,8 @@ extension Store {
                     : try Self.record(answer, of: task, schedule: schedule, policies: policies, now: now, db)
             }
         }
+        metrics.recorded(ended)
+        return ended
     }
 
     /// What the database knows of a task that was asked for.

@@ -11,6 +11,8 @@ public struct ClaimedChunk: Hashable, Sendable {
     public let attempt: AttemptID
     /// The request to send.
     public let request: SubmitRequest
+    /// When its job was due; set for the first chunk that is ever claimed of it.
+    let jobDueAt: Timestamp?
 }
 
 /// What came of a claimed chunk's request.
@@ -67,7 +69,7 @@ extension Store {
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> SubmissionTurn {
-        try await write { db in
+        let turn = try await write { db in
             var generator = generator
             let policies = answers.isEmpty ? ErrorPolicies([:]) : try Self.errorPolicies(db)
             let decisions = try answers.map {
@@ -84,6 +86,8 @@ extension Store {
             let claims = try Self.claim(places: places, now: now, generator: &generator, db)
             return SubmissionTurn(decisions: decisions, claims: claims, nextDue: try Self.nextDue(after: now, db))
         }
+        metrics.claimed(turn.claims, at: now)
+        return turn
     }
 
     /// When the next chunk is due: `now` if one is already.

@@ -11,6 +11,7 @@ public struct Store: Sendable {
     let database: DatabaseQueue
     private let log: DurableLog
     private let budget = LockBudget()
+    let metrics = StoreMetrics()
     /// Where the database is.
     public let path: String
 
@@ -97,6 +98,7 @@ extension Store {
             defer {
                 let end = ContinuousClock.now
                 budget.held(for: end - begin, at: end)
+                metrics.transaction.record(end - begin)
             }
             try db.inTransaction(.immediate) {
                 begin = .now
@@ -104,7 +106,7 @@ extension Store {
                 return .commit
             }
         }
-        try log.sync()
+        try metrics.sync.timing { try log.sync() }
         guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
         return value
     }

@@ -1,5 +1,4 @@
 import Foundation
-import KoobatchCore
 import KoobatchEngine
 import Logging
 import Synchronization
@@ -9,18 +8,24 @@ struct LogOutput: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
     private let format: Settings.LogFormat
-    private let label: String
+    /// Lines of several threads do not mix.
+    private static let turn = Mutex(())
 
-    init(label: String, level: Logger.Level, format: Settings.LogFormat) {
-        self.label = label
+    init(level: Logger.Level, format: Settings.LogFormat) {
         self.logLevel = level
         self.format = format == .auto ? Self.suitableFormat() : format
     }
 
     /// systemd names the device and inode of a journal stream in the environment
-    /// (https://www.freedesktop.org/software/systemd/man/systemd.exec.html#%24JOURNAL_STREAM).
+    /// (https://www.freedesktop.org/software/systemd/man/systemd.exec.html#%24JOURNAL_STREAM); it names another when
+    /// stderr was redirected since.
     private static func suitableFormat() -> Settings.LogFormat {
-        if ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil { return .journal }
+        var status = stat()
+        if let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"], fstat(STDERR_FILENO, &status) == 0,
+            stream == "\(status.st_dev):\(status.st_ino)"
+        {
+            return .journal
+        }
         return isatty(STDERR_FILENO) == 1 ? .text : .json
     }
 
@@ -32,56 +37,24 @@ struct LogOutput: LogHandler {
     func log(event: LogEvent) {
         var all = metadata
         if let own = event.metadata { all.merge(own) { $1 } }
-        let pairs = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        let line: String
+        if let error = event.error { all["error.message"] = "\(error)" }
+        let line = LogLine(level: event.level, message: "\(event.message)", metadata: all)
         switch format {
-        case .auto, .text:
-            line = "\(EngineTime.system.now) \(event.level.rawValue) \(Self.sentence("\(event.message)", pairs))"
-        case .journal:
-            line = "<\(Self.priority(of: event.level))>\(Self.sentence("\(event.message)", pairs))"
-        case .json:
-            line = Self.json(
-                [
-                    ("time", "\(EngineTime.system.now)"),
-                    ("level", event.level.rawValue),
-                    ("message", "\(event.message)"),
-                ] + pairs
-            )
+        case .auto, .text: Self.write(line.text(at: "\(EngineTime.system.now)"))
+        case .journal: Self.write(line.journal)
+        case .json: Self.write(line.json(at: "\(EngineTime.system.now)"))
         }
-        FileHandle.standardError.write(Data((line + "\n").utf8))
     }
 
-    private static func sentence(_ message: String, _ pairs: [(String, String)]) -> String {
-        ([message] + pairs.map { "\($0.0)=\(quoted($0.1))" }).joined(separator: " ")
-            .replacingOccurrences(of: "\n", with: "\\n")
-    }
-
-    private static func quoted(_ value: String) -> String {
-        value.contains(" ") || value.isEmpty ? "\"\(value.replacingOccurrences(of: "\"", with: "'"))\"" : value
-    }
-
-    private static func json(_ pairs: [(String, String)]) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        func literal(_ text: String) -> String {
-            do {
-                return String(decoding: try encoder.encode(text), as: UTF8.self)
-            } catch {
-                return "\"\""
+    /// A line that cannot be written, as on a full disk or to a reader that has gone, is not worth the daemon's life.
+    private static func write(_ line: String) {
+        turn.withLock { _ in
+            var rest = Array("\(line)\n".utf8)[...]
+            while !rest.isEmpty {
+                let written = rest.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+                if written < 0, errno != EINTR { return }
+                rest = rest.dropFirst(max(0, written))
             }
-        }
-        return "{" + pairs.map { "\(literal($0.0)):\(literal($0.1))" }.joined(separator: ",") + "}"
-    }
-
-    /// The syslog priority (`sd-daemon(3)`).
-    private static func priority(of level: Logger.Level) -> Int {
-        switch level {
-        case .trace, .debug: 7
-        case .info: 6
-        case .notice: 5
-        case .warning: 4
-        case .error: 3
-        case .critical: 2
         }
     }
 }

@@ -5,6 +5,7 @@ import KoobatchCore
 import KoobatchEngine
 import KoobatchStore
 import Logging
+import MetricsEndpoint
 import ServiceLifecycle
 import UnixSignals
 
@@ -19,7 +20,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try await common.settings(for: .daemon)
-            LoggingSystem.bootstrap { LogOutput(label: $0, level: settings.logLevel, format: settings.logFormat) }
+            LoggingSystem.bootstrap { _ in LogOutput(level: settings.logLevel, format: settings.logFormat) }
             try await serve(settings, logger: Logger(label: "koobatch"))
         }
     }
@@ -31,11 +32,12 @@ struct Run: AsyncParsableCommand {
             owner: "pid \(ProcessInfo.processInfo.processIdentifier) on \(ProcessInfo.processInfo.hostName)"
         )
         try Store.migrate(path: settings.database)
+        let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try Store(path: settings.database)
         let client = KooPhoneClient(configuration: cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await work(settings, store: store, service: client, logger: logger)
+            try await work(settings, store: store, service: client, metrics: metrics, logger: logger)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -49,6 +51,7 @@ struct Run: AsyncParsableCommand {
         _ settings: Settings,
         store: Store,
         service: any CommandService,
+        metrics: MetricsPublisher,
         logger: Logger
     ) async throws {
         let engine = Engine(
@@ -62,8 +65,10 @@ struct Run: AsyncParsableCommand {
             service: service,
             memory: try await store.lineMemory(),
             time: .system,
-            logger: logger
+            logger: logger,
+            publish: { await metrics.publish() }
         )
+        let endpoint = try await metrics.endpoint(health: engine.health)
         let recovered = try await engine.begin(
             pid: ProcessInfo.processInfo.processIdentifier,
             version: Version.current
@@ -71,14 +76,22 @@ struct Run: AsyncParsableCommand {
         if recovered > 0 {
             logger.warning(
                 "Requests were in flight when the daemon last ended; their chunks are treated as unknown",
-                metadata: ["chunk.count": "\(recovered)"]
+                metadata: [LogKeys.chunks: "\(recovered)"]
             )
         }
         let serviceManager = ServiceManager()
         serviceManager.ready(status: "Working on \(settings.database)")
-        logger.notice("Started", metadata: ["database": "\(settings.database)", "version": "\(Version.current)"])
+        logger.notice(
+            "Started",
+            metadata: [LogKeys.database: "\(settings.database)", LogKeys.version: "\(Version.current)"]
+        )
+        if let endpoint {
+            logger.notice("Metrics are served", metadata: [LogKeys.address: "\(endpoint.address)"])
+        }
+        // Stopped from last to first: whoever asks can see to the end.
+        let endpoints: [any Service] = endpoint.map { [$0] } ?? []
         var configuration = ServiceGroupConfiguration(
-            services: engine.services + [StopNotice(serviceManager: serviceManager)],
+            services: endpoints + engine.services + [StopNotice(serviceManager: serviceManager)],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
         )
@@ -91,6 +104,7 @@ struct Run: AsyncParsableCommand {
             logger.warning("Requests were still in flight when shutdown.grace was over; they are recorded as unknown")
         }
         try await engine.end()
+        try await metrics.end()
         logger.notice("Stopped")
     }
 }

@@ -29,6 +29,7 @@ struct Settings: Sendable {
     let retry: Backoff
     let polling: PollSchedule?
     let shutdownGrace: Duration
+    let metrics: Metrics
     let logLevel: Logger.Level
     let logFormat: LogFormat
 
@@ -72,6 +73,7 @@ struct Settings: Sendable {
         )
         polling = reader.flag("poll.enabled", default: true) ? schedule : nil
         shutdownGrace = reader.seconds("shutdown.grace", in: 0...3_600, default: 25)
+        metrics = Self.metrics(&reader)
         let levels = Logger.Level.allCases.map(\.rawValue)
         logLevel = Logger.Level(rawValue: reader.choice("log.level", of: levels, default: "info")) ?? .info
         let formats = LogFormat.allCases.map(\.rawValue)

@@ -21,14 +21,14 @@ struct QueryPlanTests {
         "instance_status", "why",
     ]
 
-    private static func readsTooMuch(_ step: String) -> Bool {
+    static func readsTooMuch(_ step: String) -> Bool {
         let words = step.split(separator: " ").map(String.init)
         guard words.first == "SCAN", words.count > 1 else { return false }
         if small.contains(words[1]) || words[1].hasPrefix("(subquery") { return false }
         return !toBeReadWhole.contains { step.contains($0) }
     }
 
-    private static func plan(of sql: String, _ db: Database) throws -> [String] {
+    static func plan(of sql: String, _ db: Database) throws -> [String] {
         // Parameters stay unbound; the plan does not depend on them.
         let statement = try db.makeStatement(sql: "EXPLAIN QUERY PLAN " + sql)
         statement.setUncheckedArguments([])
@@ -168,7 +168,7 @@ struct QueryPlanTests {
     }
 }
 
-private final class Collected: Sendable {
+final class Collected: Sendable {
     private let statements = Mutex<Set<String>>([])
 
     var value: Set<String> { statements.withLock { $0 } }

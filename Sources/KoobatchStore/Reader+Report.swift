@@ -1,0 +1,217 @@
+import GRDB
+public import KoobatchCore
+
+extension Reader {
+    /// The most distinct results of a report.
+    public static let mostOutputs = 50
+    /// The most instances that did not succeed of a report.
+    public static let mostTroubled = 500
+
+    /// Reads what there is to tell of a job; `nil` if there is no such job.
+    ///
+    /// SQLite counts and groups: what is read stays small however large the job. It goes through the job's instances a
+    /// few times, which takes some seconds for a million, and holds up nobody.
+    public func report(of job: CommandJobID, at now: Timestamp) async throws -> JobReport? {
+        try await read { db in
+            guard let facts = try Self.facts(of: job, db) else { return nil }
+            let (outputs, distinct) = try Self.outputs(of: job, db)
+            let (timeline, durations) = try Self.timeline(of: facts, at: now, db)
+            return JobReport(
+                job: facts,
+                timeline: timeline,
+                durations: durations,
+                outputs: outputs,
+                distinctOutputs: distinct,
+                troubled: try Self.troubled(of: job, db),
+                requests: try Self.requests(of: job, db),
+                repeats: try Self.repeats(of: job, db),
+                readAt: now
+            )
+        }
+    }
+
+    private static func facts(of job: CommandJobID, _ db: Database) throws -> JobReport.Facts? {
+        try Row.fetchOne(
+            db,
+            sql: """
+                SELECT j.id, j.label, j.command, j.state, j.state_reason,
+                       j.created_at, j.run_at, j.started_at, j.finished_at,
+                       p.total, p.submitted, p.succeeded, p.failed, p.unknown, p.cancelled, p.rejected
+                  FROM command_jobs AS j
+                  JOIN job_progress AS p ON p.command_job_id = j.id
+                 WHERE j.id = ?
+                """,
+            arguments: [job]
+        ).map { row in
+            let states: [InstanceState] = [.submitted, .succeeded, .failed, .unknown, .cancelled, .rejected]
+            var counts = Dictionary(uniqueKeysWithValues: states.enumerated().map { ($1, row[10 + $0] as Int) })
+            let total: Int = row[9]
+            counts[.pending] = total - counts.values.reduce(0, +)
+            return JobReport.Facts(
+                id: row[0],
+                label: row[1],
+                command: row[2],
+                state: row[3],
+                stateReason: row[4],
+                createdAt: row[5],
+                runAt: row[6],
+                startedAt: row[7],
+                finishedAt: row[8],
+                instances: counts,
+                total: total
+            )
+        }
+    }
+
+    /// The groups come in the order of their text, whatever their number; the commonest are kept.
+    private static func outputs(of job: CommandJobID, _ db: Database) throws -> ([JobReport.Output], Int) {
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT state, error_code, output, count(*), min(instance_id)
+                  FROM (SELECT i.state,
+                               i.error_code,
+                               i.output,
+                               i.instance_id
+                          FROM chunks AS c
+                          JOIN instance_jobs AS i ON i.chunk_id = c.id
+                         WHERE c.command_job_id = ?1
+                           AND i.superseded = 0
+                           AND i.state <> 'submitted'
+                        UNION ALL
+                        SELECT CASE WHEN c.failed > 0 THEN 'failed'
+                                    WHEN c.rejected > 0 THEN 'rejected'
+                                    ELSE 'unknown'
+                               END,
+                               c.error_code,
+                               NULL,
+                               e.value
+                          FROM chunks AS c
+                          JOIN json_each(c.instance_ids) AS e
+                         WHERE c.command_job_id = ?1
+                           AND c.task_id IS NULL
+                           AND c.superseded = 0
+                           AND c.failed + c.rejected + c.unknown > 0)
+                 GROUP BY state, error_code, output
+                """,
+            arguments: [job]
+        )
+        var commonest: [JobReport.Output] = []
+        var distinct = 0
+        while let row = try rows.next() {
+            distinct += 1
+            let instances: Int = row[3]
+            if commonest.count == mostOutputs, let last = commonest.last, last.instances >= instances { continue }
+            let place = commonest.firstIndex { $0.instances < instances } ?? commonest.count
+            commonest.insert(
+                JobReport.Output(
+                    state: row[0],
+                    errorCode: row[1],
+                    text: row[2],
+                    instances: instances,
+                    example: row[4]
+                ),
+                at: place
+            )
+            if commonest.count > mostOutputs { commonest.removeLast() }
+        }
+        return (commonest, distinct)
+    }
+
+    /// Chunks in which all is well are passed over, so that this is quick where little went wrong.
+    private static func troubled(of job: CommandJobID, _ db: Database) throws -> [JobReport.TroubledInstance] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT i.instance_id, c.id, i.state, i.error_code, i.error_msg, i.finished_at
+                  FROM chunks AS c
+                  JOIN instance_jobs AS i ON i.chunk_id = c.id
+                 WHERE c.command_job_id = ?1
+                   AND c.failed + c.unknown > 0
+                   AND i.superseded = 0
+                   AND i.state IN ('failed', 'unknown')
+                UNION ALL
+                SELECT e.value,
+                       c.id,
+                       CASE WHEN c.failed > 0 THEN 'failed'
+                            WHEN c.rejected > 0 THEN 'rejected'
+                            ELSE 'unknown'
+                       END,
+                       c.error_code,
+                       c.error_msg,
+                       c.finished_at
+                  FROM chunks AS c
+                  JOIN json_each(c.instance_ids) AS e
+                 WHERE c.command_job_id = ?1
+                   AND c.task_id IS NULL
+                   AND c.superseded = 0
+                   AND c.failed + c.rejected + c.unknown > 0
+                 LIMIT ?2
+                """,
+            arguments: [job, mostTroubled]
+        ).map { row in
+            JobReport.TroubledInstance(
+                instance: row[0],
+                chunk: row[1],
+                state: row[2],
+                errorCode: row[3],
+                message: row[4],
+                finishedAt: row[5]
+            )
+        }
+    }
+
+    private static func requests(of job: CommandJobID, _ db: Database) throws -> [JobReport.RequestGroup] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT coalesce(a.outcome, 'in_flight'),
+                       a.http_status,
+                       a.error_code,
+                       min(a.error_msg),
+                       count(*),
+                       avg(julianday(a.finished_at) - julianday(a.started_at)) * 86400,
+                       max(julianday(a.finished_at) - julianday(a.started_at)) * 86400
+                  FROM chunks AS c
+                  JOIN attempts AS a ON a.chunk_id = c.id
+                 WHERE c.command_job_id = ?
+                 GROUP BY 1, 2, 3
+                 ORDER BY count(*) DESC
+                 LIMIT 40
+                """,
+            arguments: [job]
+        ).map { row in
+            JobReport.RequestGroup(
+                outcome: row[0],
+                httpStatus: row[1],
+                errorCode: row[2],
+                message: row[3],
+                requests: row[4],
+                averageSeconds: row[5],
+                longestSeconds: row[6]
+            )
+        }
+    }
+
+    private static func repeats(of job: CommandJobID, _ db: Database) throws -> JobReport.Repeats {
+        let sent = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT count(DISTINCT a.chunk_id), count(*)
+                  FROM chunks AS c
+                  JOIN attempts AS a ON a.chunk_id = c.id
+                 WHERE c.command_job_id = ?
+                """,
+            arguments: [job]
+        )
+        let row = try Row.fetchOne(
+            db,
+            sql:
+                "SELECT coalesce(sum(state = 'split'), 0), coalesce(sum(polls), 0) FROM chunks WHERE command_job_id = ?",
+            arguments: [job]
+        )
+        let chunks: Int = sent?[0] ?? 0
+        let requests: Int = sent?[1] ?? 0
+        return JobReport.Repeats(chunks: chunks, retries: requests - chunks, splits: row?[0] ?? 0, polls: row?[1] ?? 0)
+    }
+}

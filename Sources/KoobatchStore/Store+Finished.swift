@@ -1,0 +1,51 @@
+import GRDB
+public import KoobatchCore
+
+/// The end of a job.
+public struct FinishedJob: Hashable, Sendable {
+    /// The job.
+    public let id: CommandJobID
+    /// How it ended.
+    public let state: CommandJobState
+    /// When.
+    public let finishedAt: Timestamp
+    /// From its start, or from its insert if it never started.
+    public let duration: Duration
+    /// Its instances by state, without those states that none is in.
+    public let instances: [InstanceState: Int]
+}
+
+extension Store {
+    /// The jobs that have finished at a time or later, whoever finished them; at most 10,000.
+    public func jobsFinished(since time: Timestamp) async throws -> [FinishedJob] {
+        try await read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT j.id, j.state, j.finished_at, coalesce(j.started_at, j.created_at),
+                               p.submitted, p.succeeded, p.failed, p.unknown, p.cancelled, p.rejected
+                          FROM command_jobs AS j
+                          JOIN job_progress AS p ON p.command_job_id = j.id
+                         WHERE j.finished_at IS NOT NULL
+                           AND j.finished_at >= ?
+                         ORDER BY j.finished_at
+                         LIMIT 10000
+                        """
+                ),
+                arguments: [time]
+            ).map { row in
+                let finishedAt: Timestamp = row[2]
+                let began: Timestamp = row[3]
+                let states: [InstanceState] = [.submitted, .succeeded, .failed, .unknown, .cancelled, .rejected]
+                let counts = states.enumerated().map { ($1, row[$0 + 4] as Int) }.filter { $0.1 > 0 }
+                return FinishedJob(
+                    id: row[0],
+                    state: row[1],
+                    finishedAt: finishedAt,
+                    duration: max(.zero, finishedAt - began),
+                    instances: Dictionary(uniqueKeysWithValues: counts)
+                )
+            }
+        }
+    }
+}
