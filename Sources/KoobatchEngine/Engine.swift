@@ -6,29 +6,40 @@ public import ServiceLifecycle
 /// The stages, wired together: insert → plan → submit → poll.
 public struct Engine: Sendable {
     /// How the engine works.
-    public struct Configuration: Sendable {
+    public struct Configuration: Hashable, Sendable {
         /// Instances in one request.
         public let chunkSize: Int
         /// Submissions in flight at once; as many queries may be in flight beside them.
         public let maxInFlight: Int
         /// How answers are turned into changes.
-        public let rules: SubmissionRules
+        public internal(set) var rules: SubmissionRules
         /// The operator's bound on requests per second, submissions and queries together.
         public let requestsPerSecond: Double?
+        /// How long finished jobs are kept; `nil` keeps them for ever.
+        public let retention: Duration?
 
         /// Creates a configuration.
-        public init(chunkSize: Int, maxInFlight: Int, rules: SubmissionRules, requestsPerSecond: Double?) {
+        public init(
+            chunkSize: Int,
+            maxInFlight: Int,
+            rules: SubmissionRules,
+            requestsPerSecond: Double?,
+            retention: Duration?
+        ) {
             self.chunkSize = chunkSize
             self.maxInFlight = maxInFlight
             self.rules = rules
             self.requestsPerSecond = requestsPerSecond
+            self.retention = retention
         }
     }
 
     /// The stages, in an order in which they may be told to shut down from last to first.
     public let services: [any Service]
-    private let configuration: Configuration
-    private let store: Store
+    let settings: EngineSettings
+    let inboxes: Inboxes
+    let line: Line
+    let store: Store
     private let time: EngineTime
 
     /// Wires the stages; nothing runs before the services do.
@@ -48,9 +59,9 @@ public struct Engine: Sendable {
         time: EngineTime,
         logger: Logger
     ) {
-        self.configuration = configuration
         self.store = store
         self.time = time
+        let settings = EngineSettings(configuration)
         let inboxes = Inboxes()
         let line = Line(
             backoff: configuration.rules.backoff,
@@ -61,13 +72,23 @@ public struct Engine: Sendable {
             at: time.now
         )
         var services: [any Service] = [
-            Housekeeper(store: store, inboxes: inboxes, line: line, time: time, logger: logger),
+            Housekeeper(
+                retention: { settings.current.retention },
+                store: store,
+                inboxes: inboxes,
+                line: line,
+                time: time,
+                logger: logger
+            ),
             ChangeWatcher(store: store, inboxes: inboxes, logger: logger),
         ]
         if let schedule = configuration.rules.polling {
             services.append(
                 Poller(
-                    configuration: .init(maxInFlight: configuration.maxInFlight, schedule: schedule),
+                    configuration: {
+                        let now = settings.current
+                        return .init(maxInFlight: now.maxInFlight, schedule: now.rules.polling ?? schedule)
+                    },
                     store: store,
                     service: service,
                     inboxes: inboxes,
@@ -79,7 +100,10 @@ public struct Engine: Sendable {
         }
         services.append(
             Submitter(
-                configuration: .init(maxInFlight: configuration.maxInFlight, rules: configuration.rules),
+                configuration: {
+                    let now = settings.current
+                    return .init(maxInFlight: now.maxInFlight, rules: now.rules)
+                },
                 store: store,
                 service: service,
                 inboxes: inboxes,
@@ -90,7 +114,7 @@ public struct Engine: Sendable {
         )
         services.append(
             Planner(
-                chunkSize: configuration.chunkSize,
+                chunkSize: { settings.current.chunkSize },
                 store: store,
                 inboxes: inboxes,
                 time: time,
@@ -98,6 +122,9 @@ public struct Engine: Sendable {
             )
         )
         self.services = services
+        self.settings = settings
+        self.inboxes = inboxes
+        self.line = line
     }
 
     /// Takes over from an earlier daemon, before the services run.
@@ -108,7 +135,7 @@ public struct Engine: Sendable {
     public func begin(pid: Int32, version: String) async throws -> Int {
         let now = time.now
         let recovered = try await store.recover(
-            rules: configuration.rules,
+            rules: settings.current.rules,
             at: now,
             generator: SystemRandomNumberGenerator()
         )

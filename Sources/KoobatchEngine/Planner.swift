@@ -8,15 +8,22 @@ public struct Planner: Service {
     /// Chunks written in one transaction.
     private static let chunksPerSlice = 256
 
-    private let chunkSize: Int
+    private let settings: @Sendable () -> Int
+    private var chunkSize: Int { settings() }
     private let store: Store
     private let inboxes: Inboxes
     private let time: EngineTime
     private let logger: Logger
 
     /// Creates a planner; it does nothing before `run()`.
-    public init(chunkSize: Int, store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
-        self.chunkSize = chunkSize
+    public init(
+        chunkSize: @escaping @Sendable () -> Int,
+        store: Store,
+        inboxes: Inboxes,
+        time: EngineTime,
+        logger: Logger
+    ) {
+        self.settings = chunkSize
         self.store = store
         self.inboxes = inboxes
         self.time = time
@@ -53,7 +60,9 @@ public struct Planner: Service {
     private func plan() async throws {
         var parsed: Parsed?
         while !Task.isCancelled {
+            inboxes.planner.getsOn()
             let now = time.now
+            let chunkSize = chunkSize
             let replanned = try await store.replan(at: now, chunkSize: chunkSize, chunks: Self.chunksPerSlice)
             let jobs = try await store.jobsToPlan(
                 at: now,

@@ -11,6 +11,7 @@ public struct Store: Sendable {
     let database: DatabaseQueue
     private let log: DurableLog
     private let budget = LockBudget()
+    let pulse = DatabasePulse()
     /// Where the database is.
     public let path: String
 
@@ -85,7 +86,7 @@ extension Store {
         await leaveLockFree()
         return try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
-                continuation.resume(with: Result { try self.commit(updates, db) })
+                continuation.resume(with: Result { try pulse.around { try self.commit(updates, db) } })
             }
         }
     }
@@ -123,7 +124,7 @@ extension Store {
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
-                continuation.resume(with: Result { try body(db) })
+                continuation.resume(with: Result { try pulse.around { try body(db) } })
             }
         }
     }

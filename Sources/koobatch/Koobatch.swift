@@ -14,6 +14,6 @@ struct Koobatch: AsyncParsableCommand {
               sqlite3 -box /var/lib/koobatch/koobatch.db "SELECT * FROM job_status"
             """,
         version: Version.current,
-        subcommands: [Run.self, Migrate.self]
+        subcommands: [Run.self, Migrate.self, Backup.self, Prune.self, Doctor.self]
     )
 }

@@ -7,19 +7,24 @@ import Synchronization
 /// Writes log lines to stderr: with the priorities of the journal under systemd, as text on a terminal, else as JSON.
 struct LogOutput: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
-    private let format: Settings.LogFormat
-    private let label: String
+    private var ownLevel: Logger.Level?
+    private let control: LogControl
 
-    init(label: String, level: Logger.Level, format: Settings.LogFormat) {
-        self.label = label
-        self.logLevel = level
-        self.format = format == .auto ? Self.suitableFormat() : format
+    init(_ control: LogControl) {
+        self.control = control
     }
 
+    var logLevel: Logger.Level {
+        get { ownLevel ?? control.level }
+        set { ownLevel = newValue }
+    }
+
+    /// The format that `auto` stands for here; any other as it is.
+    ///
     /// systemd names the device and inode of a journal stream in the environment
     /// (https://www.freedesktop.org/software/systemd/man/systemd.exec.html#%24JOURNAL_STREAM).
-    private static func suitableFormat() -> Settings.LogFormat {
+    static func suitable(_ format: Settings.LogFormat) -> Settings.LogFormat {
+        if format != .auto { return format }
         if ProcessInfo.processInfo.environment["JOURNAL_STREAM"] != nil { return .journal }
         return isatty(STDERR_FILENO) == 1 ? .text : .json
     }
@@ -34,7 +39,7 @@ struct LogOutput: LogHandler {
         if let own = event.metadata { all.merge(own) { $1 } }
         let pairs = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
         let line: String
-        switch format {
+        switch control.format {
         case .auto, .text:
             line = "\(EngineTime.system.now) \(event.level.rawValue) \(Self.sentence("\(event.message)", pairs))"
         case .journal:

@@ -18,13 +18,25 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let settings = try await common.settings(for: .daemon)
-            LoggingSystem.bootstrap { LogOutput(label: $0, level: settings.logLevel, format: settings.logFormat) }
-            try await serve(settings, logger: Logger(label: "koobatch"))
+            // From the first moment: until it is trapped, a SIGHUP ends the program.
+            let signals = await UnixSignalsSequence(trapping: .sighup)
+            let settings = try common.settings(for: .daemon)
+            let log = LogControl(level: settings.logLevel, format: settings.logFormat)
+            LoggingSystem.bootstrap { _ in LogOutput(log) }
+            let logger = Logger(label: "koobatch")
+            for variable in settings.strayVariables {
+                logger.warning("An environment variable is no key of the configuration", metadata: ["name": "\(variable)"])
+            }
+            try await serve(settings, log: log, signals: signals, logger: logger)
         }
     }
 
-    private func serve(_ settings: Settings, logger: Logger) async throws {
+    private func serve(
+        _ settings: Settings,
+        log: LogControl,
+        signals: UnixSignalsSequence,
+        logger: Logger
+    ) async throws {
         guard let cloud = settings.cloud else { throw Failure(code: .configuration, "koophone.endpoint: required") }
         let lock = try OwnerLock(
             database: settings.database,
@@ -32,10 +44,24 @@ struct Run: AsyncParsableCommand {
         )
         try Store.migrate(path: settings.database)
         let store = try Store(path: settings.database)
-        let client = KooPhoneClient(configuration: cloud, logger: logger)
+        let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await work(settings, store: store, service: client, logger: logger)
+            let engine = Engine(
+                configuration: settings.engine,
+                store: store,
+                service: client,
+                memory: try await store.lineMemory(),
+                time: .system,
+                logger: logger
+            )
+            let targets = ConfigurationReload.Targets(
+                engine: engine,
+                client: client,
+                log: log,
+                grace: ShutdownGrace(settings.shutdownGrace)
+            )
+            try await work(settings, targets, signals: signals, logger: logger)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -47,23 +73,11 @@ struct Run: AsyncParsableCommand {
 
     private func work(
         _ settings: Settings,
-        store: Store,
-        service: any CommandService,
+        _ targets: ConfigurationReload.Targets,
+        signals: UnixSignalsSequence,
         logger: Logger
     ) async throws {
-        let engine = Engine(
-            configuration: Engine.Configuration(
-                chunkSize: settings.chunkSize,
-                maxInFlight: settings.maxInFlight,
-                rules: SubmissionRules(backoff: settings.retry, polling: settings.polling),
-                requestsPerSecond: settings.requestsPerSecond
-            ),
-            store: store,
-            service: service,
-            memory: try await store.lineMemory(),
-            time: .system,
-            logger: logger
-        )
+        let (engine, client) = (targets.engine, targets.client)
         let recovered = try await engine.begin(
             pid: ProcessInfo.processInfo.processIdentifier,
             version: Version.current
@@ -75,34 +89,36 @@ struct Run: AsyncParsableCommand {
             )
         }
         let serviceManager = ServiceManager()
-        serviceManager.ready(status: "Working on \(settings.database)")
-        logger.notice("Started", metadata: ["database": "\(settings.database)", "version": "\(Version.current)"])
-        var configuration = ServiceGroupConfiguration(
-            services: engine.services + [StopNotice(serviceManager: serviceManager)],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+        let watchdog = Watchdog(serviceManager: serviceManager, logger: logger) { engine.progress() }
+        let common = common
+        // Asked to end from last to first: the watchdog lasts as long as what it watches.
+        var services: [any Service] = watchdog.map { [$0] } ?? []
+        services += engine.services
+        services += [
+            ConfigurationReload(
+                signals: signals,
+                initial: settings,
+                load: { try Settings.load(file: common.config, database: common.database, need: .daemon) },
+                targets: targets,
+                serviceManager: serviceManager,
+                logger: logger
+            ),
+            StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager),
+        ]
+        let ending = Ending(grace: targets.grace, serviceManager: serviceManager)
+        services.append(ending)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services,
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+            )
         )
-        // What is in flight when the grace is over is cancelled, and recorded as unknown.
-        configuration.maximumGracefulShutdownDuration = settings.shutdownGrace
-        let group = ServiceGroup(configuration: configuration)
-        do {
-            try await group.run()
-        } catch is CancellationError {
+        logger.notice("Started", metadata: ["database": "\(settings.database)", "version": "\(Version.current)"])
+        if try await ending.run(group) == .cut {
             logger.warning("Requests were still in flight when shutdown.grace was over; they are recorded as unknown")
         }
         try await engine.end()
         logger.notice("Stopped")
-    }
-}
-
-/// Tells systemd that the daemon stops.
-///
-/// The last of the services, so the first that is asked to.
-private struct StopNotice: Service {
-    let serviceManager: ServiceManager
-
-    func run() async throws {
-        try await gracefulShutdown()
-        serviceManager.stopping()
     }
 }
