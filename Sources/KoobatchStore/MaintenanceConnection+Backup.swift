@@ -52,8 +52,10 @@ extension MaintenanceConnection {
             if let flaw = try DatabaseFlaws.first(db, full: true) { throw BackupError.damaged(flaw) }
             return Backup(
                 jobs: try Int.fetchOne(db, sql: "SELECT count(*) FROM command_jobs") ?? 0,
-                bytes: try Int.fetchOne(db, sql: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-                    ?? 0,
+                bytes: try Int.fetchOne(
+                    db,
+                    sql: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+                ) ?? 0,
                 schemaVersion: try Migrator.version(db, path: path)
             )
         }

@@ -68,7 +68,8 @@ struct ConfigurationReload: Service {
         if changed.isEmpty { logger.notice("The configuration is read again; nothing has changed") }
         for key in changed {
             let metadata: Logger.Metadata = [
-                "key": "\(key.name)", "from": "\(old.effective[key] ?? "unset")", "to": "\(new.effective[key] ?? "unset")",
+                "key": "\(key.name)", "from": "\(old.effective[key] ?? "unset")",
+                "to": "\(new.effective[key] ?? "unset")",
             ]
             switch key.change {
             case .reload: logger.notice("The configuration has changed", metadata: metadata)
@@ -89,7 +90,10 @@ struct ConfigurationReload: Service {
         } catch is CancellationError {
             // The daemon stops, and closes them all.
         } catch {
-            logger.warning("The connections of the old configuration could not be closed", metadata: ["error": "\(error)"])
+            logger.warning(
+                "The connections of the old configuration could not be closed",
+                metadata: ["error": "\(error)"]
+            )
         }
     }
 }

@@ -25,7 +25,10 @@ struct Run: AsyncParsableCommand {
             LoggingSystem.bootstrap { _ in LogOutput(log) }
             let logger = Logger(label: "koobatch")
             for variable in settings.strayVariables {
-                logger.warning("An environment variable is no key of the configuration", metadata: ["name": "\(variable)"])
+                logger.warning(
+                    "An environment variable is no key of the configuration",
+                    metadata: ["name": "\(variable)"]
+                )
             }
             try await serve(settings, log: log, signals: signals, logger: logger)
         }

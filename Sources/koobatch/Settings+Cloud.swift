@@ -82,7 +82,8 @@ extension Settings {
         credential: String
     ) -> String? {
         if let configured = reader.text(key) { return configured }
-        let usual = [environment["CREDENTIALS_DIRECTORY"], "/etc/koobatch"].compactMap(\.self).map { "\($0)/\(credential)" }
+        let usual = [environment["CREDENTIALS_DIRECTORY"], "/etc/koobatch"].compactMap(\.self)
+            .map { "\($0)/\(credential)" }
         if let file = usual.first(where: FileManager.default.fileExists) { return file }
         reader.problem(key, "required: the path of a file with it (or LoadCredential=\(credential):… in the unit)")
         return nil

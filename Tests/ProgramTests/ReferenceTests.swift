@@ -31,9 +31,9 @@ struct ReferenceTests {
     func readme() throws {
         let text = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
         for key in SettingsKey.all {
-            let standard = key.standard.map { "`\($0)`" } ?? ""
-            let row = text.split(separator: "\n").first { $0.hasPrefix("| `\(key.name)` | `\(key.variable)` | \(standard)") }
-            #expect(row != nil, "\(key.name)")
+            let standard = key.standard.map { "`\($0)` " } ?? ""
+            let row = "\n| `\(key.name)` | `\(key.variable)` | \(standard)|"
+            #expect(text.contains(row), "\(key.name)")
         }
     }
 

@@ -1,4 +1,8 @@
 import Foundation
+import KoobatchCore
+import KoobatchEngine
+import KoobatchStore
+import Logging
 import TestSupport
 import Testing
 
@@ -109,7 +113,8 @@ struct SettingsTests {
 
     @Test("tells which variables look like keys and are none")
     func strayVariables() throws {
-        let stray = try read("", environment: ["KOOBATCH_SUBMIT_TIMEOUTS": "3", "KOOBATCH_LOG_LEVEL": "info", "X": "y"])
+        let environment = ["KOOBATCH_SUBMIT_TIMEOUTS": "3", "KOOBATCH_LOG_LEVEL": "info", "X": "y"]
+        let stray = try read("", environment: environment)
         #expect(stray.settings.strayVariables == ["KOOBATCH_SUBMIT_TIMEOUTS"])
     }
 

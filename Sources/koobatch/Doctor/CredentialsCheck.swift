@@ -20,7 +20,7 @@ struct CredentialsCheck: DoctorCheck {
             return [
                 .warning(
                     Self.name,
-                    "\(file) belongs to \(facts.owner) with mode \(facts.mode); \(FileFacts.userName(geteuid())) may not read it",
+                    "\(FileFacts.userName(geteuid())) may not read \(file) (\(facts.owner), mode \(facts.mode))",
                     advice: "That is as it should be, if this is not the user of the daemon; use sudo to have it checked."
                 )
             ]

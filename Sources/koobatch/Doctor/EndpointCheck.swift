@@ -22,7 +22,9 @@ struct EndpointCheck: DoctorCheck {
         do {
             try await client.shutdown()
         } catch {
-            return [.problem(Self.name, "the connection cannot be closed: \(error)", advice: "Run koobatch doctor again.")]
+            return [
+                .problem(Self.name, "the connection cannot be closed: \(error)", advice: "Run koobatch doctor again.")
+            ]
         }
         let clock = probe.date.map { Self.clock(theirs: $0, ours: now) }
         return [probe.failure.map { Self.finding($0) } ?? .ok(Self.name, "it answers and accepts the credentials")]
@@ -39,14 +41,18 @@ struct EndpointCheck: DoctorCheck {
                 advice: "Renew the token, the password or the key; see koophone.auth in the configuration."
             )
         case .throttled:
-            return .warning(name, "it answers, and throttles: \(message)", advice: "Wait; the daemon slows down by itself.")
+            return .warning(
+                name,
+                "it answers, and throttles: \(message)",
+                advice: "Wait; the daemon slows down by itself."
+            )
         case .notSent:
             return .problem(name, message, advice: advice(forConnection: failure.message.lowercased()))
         case .unknown:
             return .problem(
                 name,
                 message,
-                advice: "Something else may answer at koophone.endpoint, or the network between is slow or cuts connections."
+                advice: "Something else may answer at koophone.endpoint, or the network is slow or cuts connections."
             )
         case .refused:
             return .problem(
@@ -68,7 +74,7 @@ struct EndpointCheck: DoctorCheck {
                 + " koophone.endpoint names the host of the certificate."
         }
         if message.contains("refused") {
-            return "The host answers, and nothing listens at the port: check the port in koophone.endpoint, and firewalls."
+            return "The host is there, and nothing listens at the port: check koophone.endpoint and firewalls."
         }
         return "The host cannot be reached: check koophone.endpoint, the network and firewalls."
     }

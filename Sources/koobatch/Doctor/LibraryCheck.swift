@@ -19,9 +19,9 @@ struct LibraryCheck: DoctorCheck {
         guard parts.lexicographicallyPrecedes(mended) else { return .ok(name, version) }
         return .warning(
             name,
-            "\(version): before 3.51.3 a database can be damaged when one connection writes while another checkpoints",
-            advice: "koobatch avoids it: only the daemon checkpoints. In programs of your own that keep the database open,"
-                + " run PRAGMA wal_autocheckpoint=0; and never checkpoint by hand while the daemon runs."
+            "\(version): before 3.51.3 a checkpoint beside a writer can damage a database",
+            advice: "koobatch avoids it: only the daemon checkpoints. In programs of your own that write, run PRAGMA"
+                + " wal_autocheckpoint=0; and never checkpoint by hand while the daemon runs."
         )
     }
 }
