@@ -17,11 +17,12 @@ struct CredentialsCheck: DoctorCheck {
             ]
         }
         guard access(file, R_OK) == 0 else {
+            let user = FileFacts.userName(geteuid())
             return [
                 .warning(
                     Self.name,
-                    "\(FileFacts.userName(geteuid())) may not read \(file) (\(facts.owner), mode \(facts.mode))",
-                    advice: "That is as it should be, if this is not the user of the daemon; use sudo to have it checked."
+                    "\(user) may not read \(file), which belongs to \(facts.owner) with mode \(facts.mode)",
+                    advice: "That is right if this is not the user of the daemon; use sudo to have it checked."
                 )
             ]
         }

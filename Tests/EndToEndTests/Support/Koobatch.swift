@@ -26,7 +26,7 @@ final class Koobatch {
         shell = SQLiteShell(database: folder.appending(path: "koobatch.db").path)
         try Self.token.write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
         chmod(folder.appending(path: "token").path, 0o600)
-        try configure(settings)
+        try Self.configure(folder, shell.database, simulator.endpoint, settings, token: "token")
         let migrate = try ChildProcess(
             "koobatch",
             ["migrate", "--config", folder.appending(path: "koobatch.yaml").path],
@@ -56,10 +56,20 @@ final class Koobatch {
     ///   - settings: lines of YAML after those that every test needs.
     ///   - token: the file with the token.
     func configure(_ settings: String, token: String = "token") throws {
+        try Self.configure(folder, shell.database, simulator.endpoint, settings, token: token)
+    }
+
+    private static func configure(
+        _ folder: URL,
+        _ database: String,
+        _ endpoint: String,
+        _ settings: String,
+        token: String
+    ) throws {
         let configuration = """
-            database: \(shell.database)
+            database: \(database)
             koophone:
-              endpoint: \(simulator.endpoint)
+              endpoint: \(endpoint)
               auth:
                 token_file: \(folder.appending(path: token).path)
             \(settings.contains("log:") ? "" : "log: {format: json}")
