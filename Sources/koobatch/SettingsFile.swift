@@ -26,7 +26,7 @@ struct SettingsFile: Sendable {
             (lines, emptyKeys, snapshot) = ([:], [], nil)
             return
         } catch {
-            throw SettingsProblems(whole: path, "cannot be read: \(Self.reason(error))")
+            throw SettingsProblems(whole: path, "cannot be read: \(Self.reason(error, path))")
         }
         do {
             guard let root = try Yams.compose(yaml: String(decoding: data, as: UTF8.self)), root.null == nil else {
@@ -74,10 +74,7 @@ struct SettingsFile: Sendable {
         return (lines, empty)
     }
 
-    private static func reason(_ error: any Error) -> String {
-        guard let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError,
-            underlying.domain == NSPOSIXErrorDomain
-        else { return error.localizedDescription }
-        return String(cString: strerror(Int32(underlying.code)))
+    private static func reason(_ error: any Error, _ path: String) -> String {
+        access(path, R_OK) == 0 ? error.localizedDescription : String(cString: strerror(errno))
     }
 }

@@ -30,7 +30,7 @@ struct SettingsTests {
             need: need,
             environment: environment
         )
-        return (settings, problems.map { "\($0)".replacing(directory.path(""), with: "") })
+        return (settings, problems.map { "\($0)".replacing(directory.url.path + "/", with: "") })
     }
 
     @Test("has a default for everything but the endpoint and the credentials")
