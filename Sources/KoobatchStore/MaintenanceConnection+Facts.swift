@@ -17,6 +17,23 @@ extension MaintenanceConnection {
         public let credentialsRefused: Bool
         /// The last failure that made requests pause.
         public let lastError: String?
+
+        /// Creates facts.
+        public init(
+            pid: Int?,
+            version: String?,
+            heartbeat: Timestamp?,
+            stopped: Timestamp?,
+            credentialsRefused: Bool,
+            lastError: String?
+        ) {
+            self.pid = pid
+            self.version = version
+            self.heartbeat = heartbeat
+            self.stopped = stopped
+            self.credentialsRefused = credentialsRefused
+            self.lastError = lastError
+        }
     }
 
     /// What the daemon wrote of itself.

@@ -12,6 +12,14 @@ extension Store {
         public let inFlightChunks: Int
         /// Chunks that wait for a person.
         public let heldChunks: Int
+
+        /// Creates counts.
+        public init(runningJobs: Int, waitingChunks: Int, inFlightChunks: Int, heldChunks: Int) {
+            self.runningJobs = runningJobs
+            self.waitingChunks = waitingChunks
+            self.inFlightChunks = inFlightChunks
+            self.heldChunks = heldChunks
+        }
     }
 
     /// Counts what there is to do; reads a row per unfinished job.
