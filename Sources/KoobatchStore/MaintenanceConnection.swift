@@ -24,6 +24,7 @@ public struct MaintenanceConnection: Sendable {
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)

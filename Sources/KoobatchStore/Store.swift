@@ -53,6 +53,8 @@ public struct Store: Sendable {
             try db.execute(sql: "PRAGMA journal_size_limit = 4194304")
             try db.execute(sql: "PRAGMA cache_size = -65536")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
+            try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
         if !create, !FileSystem.exists(path) { throw StoreError.missing(path: path) }
         let database: DatabaseQueue

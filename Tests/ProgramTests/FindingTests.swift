@@ -34,7 +34,7 @@ struct FindingTests {
         #expect(Self.daemon(owner: "pid 7", heartbeat: -29).map(\.level) == [.ok])
         let silent = Self.daemon(owner: "pid 7", heartbeat: -30)
         #expect(silent.map(\.level) == [.warning])
-        #expect(silent[0].message.contains("pid 7 holds the database and gives no sign of life since 2027"))
+        #expect(silent.map(\.message).joined().contains("pid 7 holds the database and gives no sign of life since 2027"))
         #expect(Self.daemon(owner: "pid 7", heartbeat: nil)[0].message.contains("since its start"))
     }
 
@@ -49,14 +49,14 @@ struct FindingTests {
     func future() {
         #expect(Self.daemon(owner: "pid 7", heartbeat: 5).map(\.check) == ["daemon"])
         let found = Self.daemon(owner: "pid 7", heartbeat: 6)
-        #expect(found.map(\.check) == ["daemon", "clock"] && found[1].level == .problem)
+        #expect(found.map(\.check) == ["daemon", "clock"] && found.last?.level == .problem)
     }
 
     @Test("credentials that the API refused last are a problem")
     func refused() {
         let found = Self.daemon(owner: "pid 7", heartbeat: 0, refused: true)
         #expect(found.map(\.level) == [.ok, .problem])
-        #expect(found[1].check == "credentials" && found[1].message.contains("APIGW.0301"))
+        #expect(found.last?.check == "credentials" && found.last?.message.contains("APIGW.0301") == true)
     }
 
     @Test(
