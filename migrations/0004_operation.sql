@@ -1,7 +1,8 @@
 -- The koobatch schema, version 4: operating the daemon.
 
--- 1: the job is past the retention and is being deleted, a little at a time; its chunks go first, its row last.
-ALTER TABLE job_progress ADD COLUMN deleting INTEGER NOT NULL DEFAULT 0 CHECK (deleting IN (0, 1));
+ALTER TABLE job_progress ADD COLUMN deleting INTEGER NOT NULL DEFAULT 0
+    /* 1: the job is past retention.finished_jobs and is being deleted, a little at a time: its chunks first, it last. */
+    CHECK (deleting IN (0, 1));
 
 -- Serves: going on with a deletion.
 CREATE INDEX job_progress_deleting
