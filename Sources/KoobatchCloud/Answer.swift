@@ -10,6 +10,8 @@ struct Answer: Sendable {
     let status: Int
     let retryAfter: String?
     let location: String?
+    /// The clock of the other side, which it gives in whole seconds.
+    let date: Timestamp?
     /// Empty also where it could not be read to its end and the status says enough.
     let body: ByteBuffer
 
@@ -18,6 +20,7 @@ struct Answer: Sendable {
         status = Int(response.status.code)
         retryAfter = response.headers.first(name: "Retry-After")
         location = response.headers.first(name: "Location")
+        date = response.headers.first(name: "Date").flatMap(RetryAfter.date)
         do {
             body = try await response.body.collect(upTo: longest)
         } catch {

@@ -88,13 +88,15 @@ extension KooPhoneClient {
     ///   - requestID: sent as `x-request-id`.
     ///   - body: JSON, or nothing.
     ///   - content: how to read `data` of the answer.
+    ///   - look: sees the answer before it is read.
     /// - Returns: `data` of an answer whose code is `"0"`.
     func send<Content: Decodable>(
         _ method: HTTPMethod,
         _ path: String,
         requestID: RequestID,
         body: [UInt8] = [],
-        reading content: Content.Type
+        reading content: Content.Type,
+        look: (Answer) -> Void = { _ in }
     ) async throws(ServiceFailure) -> Content {
         guard !Task.isCancelled else { throw TransportFailure.interruptedBefore }
         var request = HTTPClientRequest(url: configuration.endpoint.url + path)
@@ -106,6 +108,7 @@ extension KooPhoneClient {
         if !body.isEmpty { request.headers.add(name: "Content-Type", value: "application/json") }
         let proof = try await authorizer.authorize(&request, path: configuration.endpoint.path + path, body: body)
         let answer = try await exchange(request, body: body)
+        look(answer)
         do {
             return try answer.content(as: Content.self, now: now())
         } catch {

@@ -17,7 +17,7 @@ enum RetryAfter {
     }
 
     /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`.
-    private static func date(_ text: some StringProtocol) -> Timestamp? {
+    static func date(_ text: some StringProtocol) -> Timestamp? {
         let parts = text.split(separator: " ")
         guard parts.count == 6, parts[0].utf8.count == 4, parts[0].hasSuffix(","), parts[5] == "GMT",
             let month = months.firstIndex(of: String(parts[2]))

@@ -39,11 +39,16 @@ public struct LineState: Hashable, Sendable {
     public private(set) var hasPassed = false
     /// Closings in a row without an acceptance between them.
     public private(set) var closings = 0
-    private let backoff: Backoff
+    private var backoff: Backoff
 
     /// Creates an open line; pauses grow from `base` to `maximum`.
     public init(base: Duration, maximum: Duration) {
         self.backoff = Backoff(base: base, maximum: maximum)
+    }
+
+    /// Takes other pauses, from the next closing on.
+    public mutating func change(base: Duration, maximum: Duration) {
+        backoff = Backoff(base: base, maximum: maximum)
     }
 
     /// How many of the requests that are wanted may start now.

@@ -32,7 +32,7 @@ public struct RateLimit: Hashable, Sendable {
     /// Requests per second in force; `nil` is unlimited.
     public private(set) var perSecond: Double?
 
-    private let ceiling: Double?
+    private var ceiling: Double?
     private var tokens = 1.0
     private var refilledAt: Timestamp
     private var obeyedAt: Timestamp?
@@ -53,6 +53,15 @@ public struct RateLimit: Hashable, Sendable {
         perSecond = [ceiling, learned].compactMap(\.self).min()
         refilledAt = now
         grownAt = now + (learned == nil ? .zero : Self.patience)
+    }
+
+    /// Takes another bound of the operator's.
+    ///
+    /// A rate that the API's answers taught stays, up to the bound; one that was the bound alone goes with it.
+    public mutating func change(ceiling: Double?) {
+        let learned = perSecond == self.ceiling && obeyedAt == nil ? nil : perSecond
+        self.ceiling = ceiling
+        perSecond = [ceiling, learned].compactMap(\.self).min()
     }
 
     /// How many of the requests that are wanted may start now.

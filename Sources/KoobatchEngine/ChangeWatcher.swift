@@ -81,7 +81,10 @@ public struct ChangeWatcher: Service {
     func run(triggers: some AsyncSequence<Void, Never>) async {
         var last: Int64?
         var trouble = Trouble(logger: logger)
+        inboxes.progress.waits(.watcher, atMost: Self.net)
+        defer { inboxes.progress.ended(.watcher) }
         for await _ in triggers {
+            inboxes.progress.works(.watcher)
             do {
                 let counter = try await store.foreignChangeCounter()
                 if counter != last { inboxes.ringAll() }
@@ -90,6 +93,7 @@ public struct ChangeWatcher: Service {
             } catch {
                 _ = trouble.failed(error)
             }
+            inboxes.progress.waits(.watcher, atMost: Self.net)
         }
     }
 }

@@ -6,22 +6,31 @@ public import ServiceLifecycle
 /// The stages, wired together: insert → plan → submit → poll.
 public struct Engine: Sendable {
     /// How the engine works.
-    public struct Configuration: Sendable {
+    public struct Configuration: Hashable, Sendable {
         /// Instances in one request.
         public let chunkSize: Int
         /// Submissions in flight at once; as many queries may be in flight beside them.
         public let maxInFlight: Int
         /// How answers are turned into changes.
-        public let rules: SubmissionRules
+        public internal(set) var rules: SubmissionRules
         /// The operator's bound on requests per second, submissions and queries together.
         public let requestsPerSecond: Double?
+        /// How long finished jobs are kept; `nil` keeps them for ever.
+        public let retention: Duration?
 
         /// Creates a configuration.
-        public init(chunkSize: Int, maxInFlight: Int, rules: SubmissionRules, requestsPerSecond: Double?) {
+        public init(
+            chunkSize: Int,
+            maxInFlight: Int,
+            rules: SubmissionRules,
+            requestsPerSecond: Double?,
+            retention: Duration?
+        ) {
             self.chunkSize = chunkSize
             self.maxInFlight = maxInFlight
             self.rules = rules
             self.requestsPerSecond = requestsPerSecond
+            self.retention = retention
         }
     }
 
@@ -29,8 +38,10 @@ public struct Engine: Sendable {
     public let services: [any Service]
     /// How the stages are.
     public let health: Health
-    private let configuration: Configuration
-    private let store: Store
+    let settings: EngineSettings
+    let inboxes: Inboxes
+    let line: Line
+    let store: Store
     private let time: EngineTime
 
     /// Wires the stages; nothing runs before the services do.
@@ -52,9 +63,9 @@ public struct Engine: Sendable {
         logger: Logger,
         publish: @escaping @Sendable () async -> String? = { nil }
     ) {
-        self.configuration = configuration
         self.store = store
         self.time = time
+        let settings = EngineSettings(configuration)
         let inboxes = Inboxes()
         let service = MeasuredService(service)
         health = Health(inboxes, polls: configuration.rules.polling != nil)
@@ -69,6 +80,7 @@ public struct Engine: Sendable {
         var services: [any Service] = [
             Announcer(store: store, inboxes: inboxes, time: time, logger: logger),
             Housekeeper(
+                retention: { settings.current.retention },
                 store: store,
                 inboxes: inboxes,
                 line: line,
@@ -82,7 +94,10 @@ public struct Engine: Sendable {
         if let schedule = configuration.rules.polling {
             services.append(
                 Poller(
-                    configuration: .init(maxInFlight: configuration.maxInFlight, schedule: schedule),
+                    configuration: {
+                        let now = settings.current
+                        return .init(maxInFlight: now.maxInFlight, schedule: now.rules.polling ?? schedule)
+                    },
                     store: store,
                     service: service,
                     inboxes: inboxes,
@@ -94,7 +109,10 @@ public struct Engine: Sendable {
         }
         services.append(
             Submitter(
-                configuration: .init(maxInFlight: configuration.maxInFlight, rules: configuration.rules),
+                configuration: {
+                    let now = settings.current
+                    return .init(maxInFlight: now.maxInFlight, rules: now.rules)
+                },
                 store: store,
                 service: service,
                 inboxes: inboxes,
@@ -105,7 +123,7 @@ public struct Engine: Sendable {
         )
         services.append(
             Planner(
-                chunkSize: configuration.chunkSize,
+                chunkSize: { settings.current.chunkSize },
                 store: store,
                 inboxes: inboxes,
                 time: time,
@@ -113,6 +131,9 @@ public struct Engine: Sendable {
             )
         )
         self.services = services
+        self.settings = settings
+        self.inboxes = inboxes
+        self.line = line
     }
 
     /// Takes over from an earlier daemon, before the services run.
@@ -123,7 +144,7 @@ public struct Engine: Sendable {
     public func begin(pid: Int32, version: String) async throws -> Int {
         let now = time.now
         let recovered = try await store.recover(
-            rules: configuration.rules,
+            rules: settings.current.rules,
             at: now,
             generator: SystemRandomNumberGenerator()
         )

@@ -29,11 +29,16 @@ public struct EngineTime: Sendable {
     /// The time now.
     public var now: Timestamp { wallClock() }
 
+    /// How long `sleep(until:)` takes at most.
+    func pause(until deadline: Timestamp) -> Duration {
+        min(max(.zero, deadline - now), Self.longestWait)
+    }
+
     /// Waits until the wall clock shows the time, half a minute has gone by, or the task is cancelled.
     ///
     /// - Returns: `false` if the task was cancelled.
     public func sleep(until deadline: Timestamp) async -> Bool {
-        let wait = min(deadline - now, Self.longestWait)
+        let wait = pause(until: deadline)
         guard wait > .zero else { return true }
         do {
             try await pause(wait)

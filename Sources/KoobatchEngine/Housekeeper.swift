@@ -3,10 +3,13 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// Ends jobs whose time has passed and writes the daemon's sign of life.
+/// Ends jobs whose time has passed, deletes those past the retention, and writes the daemon's sign of life.
+///
+/// With each sign of life it wakes the stages that have work which is due, so that one whose bell was not heard goes on.
 public struct Housekeeper: Service {
     private static let heartbeatInterval = Duration.seconds(10)
 
+    private let retention: @Sendable () -> Duration?
     private let store: Store
     private let inboxes: Inboxes
     private let line: Line
@@ -18,9 +21,11 @@ public struct Housekeeper: Service {
     /// Creates a housekeeper; it does nothing before `run()`.
     ///
     /// - Parameters:
+    ///   - retention: how long finished jobs are kept; `nil` keeps them for ever.
     ///   - health: told of every sign of life.
     ///   - publish: called at every sign of life; makes public what was measured and returns it for the database.
     public init(
+        retention: @escaping @Sendable () -> Duration?,
         store: Store,
         inboxes: Inboxes,
         line: Line,
@@ -29,6 +34,7 @@ public struct Housekeeper: Service {
         health: Health,
         publish: @escaping @Sendable () async -> String?
     ) {
+        self.retention = retention
         self.store = store
         self.inboxes = inboxes
         self.line = line
@@ -44,6 +50,7 @@ public struct Housekeeper: Service {
     public func run() async throws {
         try await inboxes.housekeeper.stoppingWithTask {
             var heartbeatDue = time.now
+            var isCleaning = true
             var wakeAt = time.now
             var trouble = Trouble(logger: logger)
             while await !inboxes.housekeeper.take(until: wakeAt, time: time).isStopping {
@@ -57,14 +64,17 @@ public struct Housekeeper: Service {
                         )
                         health.wrote()
                         heartbeatDue = now + Self.heartbeatInterval
-                        inboxes.ringAll()
+                        isCleaning = true
+                        try await wakeWhatIsDue(at: now)
+                        inboxes.announcer.ring()
                     }
                     let (expired, next) = try await store.expire(at: now)
                     for job in expired {
                         logger.warning("Job expired", metadata: [LogKeys.jobID: "\(job.rawValue)"])
                     }
+                    if isCleaning { isCleaning = try await deleteSlice(at: now) }
                     trouble.passed()
-                    wakeAt = min(heartbeatDue, next ?? heartbeatDue)
+                    wakeAt = isCleaning ? now : min(heartbeatDue, next ?? heartbeatDue)
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -73,5 +83,29 @@ public struct Housekeeper: Service {
                 }
             }
         }
+    }
+
+    private func wakeWhatIsDue(at now: Timestamp) async throws {
+        let due = try await store.dueWork(at: now)
+        inboxes.progress.noteDue(due.planning, .planner)
+        inboxes.progress.noteDue(due.submission, .submitter)
+        inboxes.progress.noteDue(due.polling, .poller)
+        if due.planning { inboxes.planner.ring() }
+        if due.submission { inboxes.submitter.ring() }
+        if due.polling { inboxes.poller.ring() }
+    }
+
+    /// Deletes a little of what is past the retention; `false` when there is nothing.
+    private func deleteSlice(at now: Timestamp) async throws -> Bool {
+        let deletion = try await store.deleteFinished(before: retention().map { now + (.zero - $0) })
+        if let deletion, deletion.isComplete {
+            logger.info(
+                "Job deleted: it finished longer ago than retention.finished_jobs",
+                metadata: [
+                    LogKeys.jobID: "\(deletion.job.rawValue)", LogKeys.instances: "\(deletion.instances)",
+                ]
+            )
+        }
+        return deletion != nil
     }
 }

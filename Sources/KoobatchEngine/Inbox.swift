@@ -26,9 +26,14 @@ public final class Inbox<Element: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
+    private let stage: Progress.Stage
+    private let progress: Progress
 
-    /// Creates an empty inbox.
-    public init() {}
+    /// Creates an empty inbox of a stage, whose turns begin and end with `take`.
+    init(_ stage: Progress.Stage, _ progress: Progress) {
+        self.stage = stage
+        self.progress = progress
+    }
 
     /// Hands a value over.
     public func put(_ element: Element) {
@@ -68,6 +73,8 @@ public final class Inbox<Element: Sendable>: Sendable {
     /// Not ended by cancellation: a stage hears of that through `stop()`, because it must take the answers to what it
     /// has in flight.
     public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Mail {
+        progress.waits(stage, atMost: deadline.map { time.pause(until: $0) })
+        defer { progress.works(stage) }
         if let deadline, state.withLock({ $0.isEmpty }) {
             await withTaskGroup { group in
                 group.addTask { await self.wait() }
@@ -89,6 +96,16 @@ public final class Inbox<Element: Sendable>: Sendable {
             }
             return Mail(elements: state.elements, isStopping: state.isStopping)
         }
+    }
+
+    /// Notes in the midst of a long turn that it gets on.
+    func getsOn() {
+        progress.works(stage)
+    }
+
+    /// Notes that the stage has ended.
+    func ended() {
+        progress.ended(stage)
     }
 
     private func wait() async {

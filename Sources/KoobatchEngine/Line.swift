@@ -45,6 +45,25 @@ public final class Line: Sendable {
         self.logger = logger
     }
 
+    /// Takes other pauses and another bound; what was learned stays.
+    func change(backoff: Backoff, ceiling: Double?) {
+        state.withLock {
+            $0.line.change(base: backoff.base, maximum: backoff.maximum)
+            $0.rate.change(ceiling: ceiling)
+        }
+    }
+
+    /// Why no request goes, if none does.
+    var closed: (reason: LineState.Reason, until: Timestamp?)? {
+        state.withLock { state in
+            switch state.line.phase {
+            case .open: nil
+            case .closed(let until, let reason): (reason, until)
+            case .probing(let reason): (reason, nil)
+            }
+        }
+    }
+
     /// How many of the requests that are wanted may start now.
     ///
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.

@@ -8,7 +8,8 @@ public struct Planner: Service {
     /// Chunks written in one transaction.
     private static let chunksPerSlice = 256
 
-    private let chunkSize: Int
+    private let settings: @Sendable () -> Int
+    private var chunkSize: Int { settings() }
     private let store: Store
     private let inboxes: Inboxes
     private let time: EngineTime
@@ -16,8 +17,14 @@ public struct Planner: Service {
     private let metrics = EngineMetrics()
 
     /// Creates a planner; it does nothing before `run()`.
-    public init(chunkSize: Int, store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
-        self.chunkSize = chunkSize
+    public init(
+        chunkSize: @escaping @Sendable () -> Int,
+        store: Store,
+        inboxes: Inboxes,
+        time: EngineTime,
+        logger: Logger
+    ) {
+        self.settings = chunkSize
         self.store = store
         self.inboxes = inboxes
         self.time = time
@@ -54,7 +61,9 @@ public struct Planner: Service {
     private func plan() async throws {
         var parsed: Parsed?
         while !Task.isCancelled {
+            inboxes.planner.getsOn()
             let now = time.now
+            let chunkSize = chunkSize
             let replanned = try await store.replan(at: now, chunkSize: chunkSize, chunks: Self.chunksPerSlice)
             let freed = try await store.planFreed(
                 at: now,

@@ -21,7 +21,8 @@ public struct Poller: Service {
         }
     }
 
-    private let configuration: Configuration
+    private let settings: @Sendable () -> Configuration
+    private var configuration: Configuration { settings() }
     private let store: Store
     private let service: any CommandService
     private let inboxes: Inboxes
@@ -31,7 +32,7 @@ public struct Poller: Service {
 
     /// Creates a poller; it does nothing before `run()`.
     public init(
-        configuration: Configuration,
+        configuration: @escaping @Sendable () -> Configuration,
         store: Store,
         service: any CommandService,
         inboxes: Inboxes,
@@ -39,7 +40,7 @@ public struct Poller: Service {
         time: EngineTime,
         logger: Logger
     ) {
-        self.configuration = configuration
+        self.settings = configuration
         self.store = store
         self.service = service
         self.inboxes = inboxes

@@ -23,7 +23,8 @@ public struct Submitter: Service {
         }
     }
 
-    private let configuration: Configuration
+    private let settings: @Sendable () -> Configuration
+    private var configuration: Configuration { settings() }
     private let store: Store
     private let service: any CommandService
     private let inboxes: Inboxes
@@ -33,7 +34,7 @@ public struct Submitter: Service {
 
     /// Creates a submitter; it does nothing before `run()`.
     public init(
-        configuration: Configuration,
+        configuration: @escaping @Sendable () -> Configuration,
         store: Store,
         service: any CommandService,
         inboxes: Inboxes,
@@ -41,7 +42,7 @@ public struct Submitter: Service {
         time: EngineTime,
         logger: Logger
     ) {
-        self.configuration = configuration
+        self.settings = configuration
         self.store = store
         self.service = service
         self.inboxes = inboxes

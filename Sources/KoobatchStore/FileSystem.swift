@@ -1,17 +1,56 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+import Foundation
 
-/// The few facts about files that SQLite does not tell.
+/// The few dealings with files that SQLite does not do.
 enum FileSystem {
+    /// A call of the system that failed.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+
+        init(_ action: String, _ path: String) {
+            description = "cannot \(action) \(path): \(String(cString: strerror(errno)))"
+        }
+    }
+
     /// Whether something is at the path.
     ///
     /// Opens nothing: closing a descriptor of a database drops SQLite's locks.
     static func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
+    }
+
+    /// Whether two paths lead to one file.
+    static func isSame(_ one: String, _ other: String) -> Bool {
+        var (first, second) = (stat(), stat())
+        guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
+        return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+    }
+
+    /// Creates an empty file that must not be there.
+    static func create(_ path: String, mode: mode_t) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw Failure("create", path) }
+        defer { close(descriptor) }
+        // Whatever the umask: who may read the database may read its copy.
+        guard fchmod(descriptor, mode) == 0 else { throw Failure("set the mode of", path) }
+    }
+
+    /// Returns once the file is on the disk.
+    static func sync(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure("open", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw Failure("write to the disk", path) }
+    }
+
+    /// Renames a file and puts the new name on the disk.
+    static func rename(_ path: String, to name: String) throws {
+        guard Foundation.rename(path, name) == 0 else { throw Failure("rename to", name) }
+        let slash = name.lastIndex(of: "/")
+        try sync(slash.map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? ".")
+    }
+
+    /// Removes a file, and what SQLite may have left beside it.
+    static func remove(_ path: String) {
+        for name in [path, path + "-journal", path + "-wal", path + "-shm"] { unlink(name) }
     }
 }

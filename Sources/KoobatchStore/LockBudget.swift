@@ -17,6 +17,8 @@ final class LockBudget: Sendable {
     static let interval = Duration.milliseconds(5)
     /// How far ahead of that pace a burst may get.
     static let burst = Duration.milliseconds(300)
+    /// The longest pause, so that a disk that hung once, with the lock held, does not hold the daemon up for minutes.
+    static let longestPause = Duration.seconds(2)
 
     /// When what was taken so far is paid for: the generic cell rate algorithm.
     private let paidAt: Mutex<ContinuousClock.Instant>
@@ -27,7 +29,10 @@ final class LockBudget: Sendable {
 
     /// Notes that the lock was held for one transaction.
     func held(for time: Duration, at now: ContinuousClock.Instant) {
-        paidAt.withLock { $0 = max($0, now) + max(time / Self.share, Self.interval) }
+        paidAt.withLock { paidAt in
+            let price = max(time / Self.share, Self.interval)
+            paidAt = min(max(paidAt, now) + price, now + Self.burst + Self.longestPause)
+        }
     }
 
     /// How long to leave the lock free before it is taken again.

@@ -38,6 +38,21 @@ public struct OwnerLock: ~Copyable, Sendable {
         close(descriptor)
     }
 
+    /// What the owner of a database wrote of itself; `nil` if it has none.
+    ///
+    /// Holds the lock for an instant, shared with others that ask.
+    ///
+    /// - Throws: `StoreError` when the lock file is there and cannot be read.
+    public static func owner(ofDatabase path: String) throws -> String? {
+        let descriptor = open(path + ".lock", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw StoreError.cannotLock(path: path + ".lock", reason: String(cString: strerror(errno)))
+        }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) == 0 ? nil : contents(of: descriptor)
+    }
+
     private static func contents(of descriptor: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 256)
         let count = pread(descriptor, &buffer, buffer.count, 0)

@@ -75,7 +75,7 @@ extension Store {
     public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
         let ended = try await write { db in
             let policies = try Self.errorPolicies(db)
-            return try answers.map { answer in
+            return try answers.map { answer -> Int? in
                 guard let task = try Self.task(answer.poll.chunk, schedule, db) else { return nil }
                 return task.isLate
                     ? try Self.recordLate(answer, of: task, schedule: schedule, now: now, db)

@@ -12,9 +12,9 @@ struct CommonOptions: ParsableArguments {
     var database: String?
 
     /// The settings, or the end of the program with every problem on stderr and exit code 78.
-    func settings(for need: Settings.Need) async throws -> Settings {
+    func settings(for need: Settings.Need) throws -> Settings {
         do {
-            return try await Settings.load(file: config, database: database, need: need)
+            return try Settings.load(file: config, database: database, need: need)
         } catch let problems as SettingsProblems {
             throw Failure(code: .configuration, "\(problems)")
         }

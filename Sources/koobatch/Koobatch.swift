@@ -14,6 +14,8 @@ struct Koobatch: AsyncParsableCommand {
               sqlite3 -box /var/lib/koobatch/koobatch.db "SELECT * FROM job_status"
             """,
         version: Version.current,
-        subcommands: [Run.self, Migrate.self, MetricsCommand.self, ReportCommand.self]
+        subcommands: [
+            Run.self, Migrate.self, Backup.self, Prune.self, Doctor.self, MetricsCommand.self, ReportCommand.self,
+        ]
     )
 }

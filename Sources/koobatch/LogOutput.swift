@@ -6,20 +6,27 @@ import Synchronization
 /// Writes log lines to stderr: with the priorities of the journal under systemd, as text on a terminal, else as JSON.
 struct LogOutput: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level
-    private let format: Settings.LogFormat
+    private var ownLevel: Logger.Level?
+    private let control: LogControl
     /// Lines of several threads do not mix.
     private static let turn = Mutex(())
 
-    init(level: Logger.Level, format: Settings.LogFormat) {
-        self.logLevel = level
-        self.format = format == .auto ? Self.suitableFormat() : format
+    init(_ control: LogControl) {
+        self.control = control
     }
 
+    var logLevel: Logger.Level {
+        get { ownLevel ?? control.level }
+        set { ownLevel = newValue }
+    }
+
+    /// The format that `auto` stands for here; any other as it is.
+    ///
     /// systemd names the device and inode of a journal stream in the environment
     /// (https://www.freedesktop.org/software/systemd/man/systemd.exec.html#%24JOURNAL_STREAM); it names another when
     /// stderr was redirected since.
-    private static func suitableFormat() -> Settings.LogFormat {
+    static func suitable(_ format: Settings.LogFormat) -> Settings.LogFormat {
+        if format != .auto { return format }
         var status = stat()
         if let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"], fstat(STDERR_FILENO, &status) == 0,
             stream == "\(status.st_dev):\(status.st_ino)"
@@ -39,7 +46,7 @@ struct LogOutput: LogHandler {
         if let own = event.metadata { all.merge(own) { $1 } }
         if let error = event.error { all["error.message"] = "\(error)" }
         let line = LogLine(level: event.level, message: "\(event.message)", metadata: all)
-        switch format {
+        switch control.format {
         case .auto, .text: Self.write(line.text(at: "\(EngineTime.system.now)"))
         case .journal: Self.write(line.journal)
         case .json: Self.write(line.json(at: "\(EngineTime.system.now)"))

@@ -18,7 +18,7 @@ struct MetricsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let settings = try await common.settings(for: .database)
+            let settings = try common.settings(for: .database)
             let gauges = try await Reader(path: settings.database).gauges(at: EngineTime.system.now)
             let own = gauges.daemon.isRunning ? gauges.daemon.exposition ?? "" : ""
             print(Exposition.text(of: MetricNames.families(of: gauges)) + own, terminator: "")

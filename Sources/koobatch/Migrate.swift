@@ -11,7 +11,7 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let settings = try await common.settings(for: .database)
+            let settings = try common.settings(for: .database)
             let (from, to) = try Store.migrate(path: settings.database)
             switch from {
             case 0: print("created \(settings.database), schema version \(to)")

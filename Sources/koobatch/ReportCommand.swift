@@ -25,7 +25,7 @@ struct ReportCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let settings = try await common.settings(for: .database)
+            let settings = try common.settings(for: .database)
             let reader = try Reader(path: settings.database)
             guard let report = try await reader.report(of: CommandJobID(rawValue: id), at: EngineTime.system.now) else {
                 throw Failure(code: .failure, "there is no job \(id) in \(settings.database)")

@@ -19,13 +19,28 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let settings = try await common.settings(for: .daemon)
-            LoggingSystem.bootstrap { _ in LogOutput(level: settings.logLevel, format: settings.logFormat) }
-            try await serve(settings, logger: Logger(label: "koobatch"))
+            // From the first moment: until it is trapped, a SIGHUP ends the program.
+            let signals = await UnixSignalsSequence(trapping: .sighup)
+            let settings = try common.settings(for: .daemon)
+            let log = LogControl(level: settings.logLevel, format: settings.logFormat)
+            LoggingSystem.bootstrap { _ in LogOutput(log) }
+            let logger = Logger(label: "koobatch")
+            for variable in settings.strayVariables {
+                logger.warning(
+                    "An environment variable is no key of the configuration",
+                    metadata: ["name": "\(variable)"]
+                )
+            }
+            try await serve(settings, log: log, signals: signals, logger: logger)
         }
     }
 
-    private func serve(_ settings: Settings, logger: Logger) async throws {
+    private func serve(
+        _ settings: Settings,
+        log: LogControl,
+        signals: UnixSignalsSequence,
+        logger: Logger
+    ) async throws {
         guard let cloud = settings.cloud else { throw Failure(code: .configuration, "koophone.endpoint: required") }
         let lock = try OwnerLock(
             database: settings.database,
@@ -34,10 +49,25 @@ struct Run: AsyncParsableCommand {
         try Store.migrate(path: settings.database)
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try Store(path: settings.database)
-        let client = KooPhoneClient(configuration: cloud, logger: logger)
+        let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
-            try await work(settings, store: store, service: client, metrics: metrics, logger: logger)
+            let engine = Engine(
+                configuration: settings.engine,
+                store: store,
+                service: client,
+                memory: try await store.lineMemory(),
+                time: .system,
+                logger: logger,
+                publish: { await metrics.publish() }
+            )
+            let targets = ConfigurationReload.Targets(
+                engine: engine,
+                client: client,
+                log: log,
+                grace: ShutdownGrace(settings.shutdownGrace)
+            )
+            try await work(settings, targets, metrics: metrics, signals: signals, logger: logger)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -49,25 +79,12 @@ struct Run: AsyncParsableCommand {
 
     private func work(
         _ settings: Settings,
-        store: Store,
-        service: any CommandService,
+        _ targets: ConfigurationReload.Targets,
         metrics: MetricsPublisher,
+        signals: UnixSignalsSequence,
         logger: Logger
     ) async throws {
-        let engine = Engine(
-            configuration: Engine.Configuration(
-                chunkSize: settings.chunkSize,
-                maxInFlight: settings.maxInFlight,
-                rules: SubmissionRules(backoff: settings.retry, polling: settings.polling),
-                requestsPerSecond: settings.requestsPerSecond
-            ),
-            store: store,
-            service: service,
-            memory: try await store.lineMemory(),
-            time: .system,
-            logger: logger,
-            publish: { await metrics.publish() }
-        )
+        let (engine, client) = (targets.engine, targets.client)
         let endpoint = try await metrics.endpoint(health: engine.health)
         let recovered = try await engine.begin(
             pid: ProcessInfo.processInfo.processIdentifier,
@@ -80,7 +97,33 @@ struct Run: AsyncParsableCommand {
             )
         }
         let serviceManager = ServiceManager()
-        serviceManager.ready(status: "Working on \(settings.database)")
+        let watchdog = Watchdog(serviceManager: serviceManager, logger: logger) { engine.progress() }
+        let common = common
+        // Asked to end from last to first: the watchdog lasts as long as what it watches.
+        var services: [any Service] = watchdog.map { [$0] } ?? []
+        // Whoever asks for metrics can see to the end.
+        if let endpoint { services.append(endpoint) }
+        services += engine.services
+        services += [
+            ConfigurationReload(
+                signals: signals,
+                initial: settings,
+                load: { try Settings.load(file: common.config, database: common.database, need: .daemon) },
+                targets: targets,
+                serviceManager: serviceManager,
+                logger: logger
+            ),
+            StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager),
+        ]
+        let ending = Ending(grace: targets.grace, serviceManager: serviceManager)
+        services.append(ending)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services,
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
+            )
+        )
         logger.notice(
             "Started",
             metadata: [LogKeys.database: "\(settings.database)", LogKeys.version: "\(Version.current)"]
@@ -88,35 +131,11 @@ struct Run: AsyncParsableCommand {
         if let endpoint {
             logger.notice("Metrics are served", metadata: [LogKeys.address: "\(endpoint.address)"])
         }
-        // Stopped from last to first: whoever asks can see to the end.
-        let endpoints: [any Service] = endpoint.map { [$0] } ?? []
-        var configuration = ServiceGroupConfiguration(
-            services: endpoints + engine.services + [StopNotice(serviceManager: serviceManager)],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
-        )
-        // What is in flight when the grace is over is cancelled, and recorded as unknown.
-        configuration.maximumGracefulShutdownDuration = settings.shutdownGrace
-        let group = ServiceGroup(configuration: configuration)
-        do {
-            try await group.run()
-        } catch is CancellationError {
+        if try await ending.run(group) == .cut {
             logger.warning("Requests were still in flight when shutdown.grace was over; they are recorded as unknown")
         }
         try await engine.end()
         try await metrics.end()
         logger.notice("Stopped")
-    }
-}
-
-/// Tells systemd that the daemon stops.
-///
-/// The last of the services, so the first that is asked to.
-private struct StopNotice: Service {
-    let serviceManager: ServiceManager
-
-    func run() async throws {
-        try await gracefulShutdown()
-        serviceManager.stopping()
     }
 }

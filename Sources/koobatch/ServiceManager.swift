@@ -1,17 +1,50 @@
 import Foundation
+import Synchronization
 
 /// What systemd is told of the daemon, by the protocol of `sd_notify(3)`; nothing where systemd did not start it.
-struct ServiceManager: Sendable {
+final class ServiceManager: Sendable {
+    /// How often systemd wants to hear that the daemon gets on; `nil` if it does not watch this process
+    /// (`sd_watchdog_enabled(3)`).
+    let watchdogInterval: Duration?
     private let socketPath: String?
+    private let lastStatus = Mutex("")
 
-    /// Takes the socket that systemd names in the environment.
-    init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+    /// Takes what systemd says in the environment.
+    init(
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        pid: Int32 = ProcessInfo.processInfo.processIdentifier
+    ) {
         socketPath = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
+        let isMeant = environment["WATCHDOG_PID"].map { $0 == "\(pid)" } ?? true
+        let interval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { $0 > 0 ? $0 : nil }
+        watchdogInterval = isMeant && socketPath != nil ? interval.map { .microseconds($0) } : nil
     }
 
-    /// The daemon works.
-    func ready(status: String) {
-        send("READY=1\nSTATUS=\(status)")
+    /// The daemon works, for the first time or again after `reloading()`.
+    func ready() {
+        send("READY=1")
+    }
+
+    /// What the daemon does, for `systemctl status`; repeated words are not sent.
+    func status(_ text: String) {
+        let isNew = lastStatus.withLock { last in
+            defer { last = text }
+            return last != text
+        }
+        if isNew { send("STATUS=\(text)") }
+    }
+
+    /// The daemon reads its configuration again; to be followed by `ready()`.
+    func reloading() {
+        // The clock that systemd compares with its own events.
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        send("RELOADING=1\nMONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)")
+    }
+
+    /// The daemon gets on with its work.
+    func alive() {
+        send("WATCHDOG=1")
     }
 
     /// The daemon is about to end.

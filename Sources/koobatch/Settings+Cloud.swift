@@ -2,16 +2,29 @@ import Foundation
 import KoobatchCloud
 
 extension Settings {
+    /// How the program gets to the API.
+    struct CloudAccess {
+        let cloud: KooPhoneClient.Configuration?
+        let secretFile: String?
+    }
+
+    private enum Method: String, CaseIterable {
+        case token
+        case password
+        case aksk
+    }
+
     /// Where the API is and what proves to it who asks; `nil` after problems, which are noted.
     static func cloud(
         _ reader: inout SettingsReader,
+        _ environment: [String: String],
         timeout: Duration,
         connections: Int
-    ) -> KooPhoneClient.Configuration? {
-        let endpoint = reader.text("koophone.endpoint", required: true)
-        let credentials = credentials(&reader)
-        guard let endpoint else { return nil }
-        return checked(&reader, key: "koophone.endpoint") { () throws(EndpointError) in
+    ) -> CloudAccess {
+        let endpoint = reader.text(.endpoint, required: true)
+        let (credentials, secretFile) = credentials(&reader, environment)
+        guard let endpoint else { return CloudAccess(cloud: nil, secretFile: secretFile) }
+        let cloud = checked(&reader, key: .endpoint) { () throws(EndpointError) in
             try KooPhoneClient.Configuration(
                 endpoint: endpoint,
                 credentials: credentials ?? .tokenFile(path: ""),
@@ -20,56 +33,65 @@ extension Settings {
                 userAgent: "koobatch/\(Version.current)"
             )
         }
+        return CloudAccess(cloud: cloud, secretFile: secretFile)
     }
 
-    private static func credentials(_ reader: inout SettingsReader) -> Credentials? {
-        let method = reader.choice("koophone.auth.method", of: ["token", "password", "aksk"], default: "token")
-        switch method {
-        case "password": return passwordLogin(&reader).map(Credentials.password)
-        case "aksk": return accessKey(&reader).map(Credentials.accessKey)
-        default: return secretFile(&reader, "token_file", credential: "token").map(Credentials.tokenFile)
+    private static func credentials(
+        _ reader: inout SettingsReader,
+        _ environment: [String: String]
+    ) -> (Credentials?, secretFile: String?) {
+        switch reader.choice(.authMethod, of: Method.self) {
+        case .token:
+            let file = secretFile(&reader, environment, .tokenFile, credential: "token")
+            return (file.map(Credentials.tokenFile), file)
+        case .password:
+            let file = secretFile(&reader, environment, .passwordFile, credential: "password")
+            return (passwordLogin(&reader, file: file).map(Credentials.password), file)
+        case .aksk:
+            let file = secretFile(&reader, environment, .secretKeyFile, credential: "secret_key")
+            return (accessKey(&reader, file: file).map(Credentials.accessKey), file)
+        case nil:
+            return (nil, nil)
         }
     }
 
-    private static func passwordLogin(_ reader: inout SettingsReader) -> PasswordLogin? {
-        let endpoint = reader.text("koophone.auth.iam_endpoint", required: true)
-        let user = reader.text("koophone.auth.user", required: true)
-        let domain = reader.text("koophone.auth.domain", required: true)
-        let project = reader.text("koophone.auth.project", required: true)
-        let file = secretFile(&reader, "password_file", credential: "password")
+    private static func passwordLogin(_ reader: inout SettingsReader, file: String?) -> PasswordLogin? {
+        let endpoint = reader.text(.iamEndpoint, required: true)
+        let user = reader.text(.user, required: true)
+        let domain = reader.text(.domain, required: true)
+        let project = reader.text(.project, required: true)
         guard let endpoint, let user, let domain, let project, let file else { return nil }
-        return checked(&reader, key: "koophone.auth.iam_endpoint") { () throws(EndpointError) in
+        return checked(&reader, key: .iamEndpoint) { () throws(EndpointError) in
             try PasswordLogin(endpoint: endpoint, user: user, domain: domain, project: project, passwordFile: file)
         }
     }
 
-    private static func accessKey(_ reader: inout SettingsReader) -> AccessKey? {
-        let id = reader.text("koophone.auth.access_key", required: true)
-        let file = secretFile(&reader, "secret_key_file", credential: "secret_key")
-        let project = reader.text("koophone.auth.project_id")
+    private static func accessKey(_ reader: inout SettingsReader, file: String?) -> AccessKey? {
+        let id = reader.text(.accessKey, required: true)
+        let project = reader.text(.projectID)
         guard let id, let file else { return nil }
         return AccessKey(id: id, secretKeyFile: file, projectID: project)
     }
 
-    /// The configured file, else the credential of that name that systemd passes (https://systemd.io/CREDENTIALS/).
+    /// The configured file, else the credential of that name that systemd passes (https://systemd.io/CREDENTIALS/),
+    /// else the file that the unit passes on, for a program that systemd did not start.
     private static func secretFile(
         _ reader: inout SettingsReader,
-        _ name: String,
+        _ environment: [String: String],
+        _ key: SettingsKey,
         credential: String
     ) -> String? {
-        let key = "koophone.auth.\(name)"
         if let configured = reader.text(key) { return configured }
-        if let directory = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"] {
-            let file = "\(directory)/\(credential)"
-            if FileManager.default.fileExists(atPath: file) { return file }
-        }
+        let usual = [environment["CREDENTIALS_DIRECTORY"], "/etc/koobatch"].compactMap(\.self)
+            .map { "\($0)/\(credential)" }
+        if let file = usual.first(where: FileManager.default.fileExists) { return file }
         reader.problem(key, "required: the path of a file with it (or LoadCredential=\(credential):… in the unit)")
         return nil
     }
 
     private static func checked<Value>(
         _ reader: inout SettingsReader,
-        key: String,
+        key: SettingsKey,
         _ body: () throws(EndpointError) -> Value
     ) -> Value? {
         do {

@@ -10,12 +10,12 @@ extension Settings {
     }
 
     static func metrics(_ reader: inout SettingsReader) -> Metrics {
-        let listen = reader.text("metrics.listen")
+        let listen = reader.text(.metricsListen)
         let address = listen.flatMap { EndpointAddress($0) }
-        if let listen, address == nil { reader.problem("metrics.listen", "\(EndpointAddress.rule), not \(listen)") }
-        let file = reader.text("metrics.file")
+        if let listen, address == nil { reader.problem(.metricsListen, "\(EndpointAddress.rule), not \(listen)") }
+        let file = reader.text(.metricsFile)
         if let file, !file.hasPrefix("/") || !file.hasSuffix(".prom") {
-            reader.problem("metrics.file", "must be an absolute path that ends in .prom, not \(file)")
+            reader.problem(.metricsFile, "must be an absolute path that ends in .prom, not \(file)")
         }
         return Metrics(listen: address, file: file)
     }

@@ -1,8 +1,9 @@
-import Configuration
+import Foundation
 import KoobatchCloud
 import KoobatchCore
+import KoobatchEngine
+import KoobatchStore
 import Logging
-import SystemPackage
 
 /// The configuration: defaults, then the file, then the environment, then flags.
 struct Settings: Sendable {
@@ -23,15 +24,18 @@ struct Settings: Sendable {
     let database: String
     /// `nil` unless the daemon needs it.
     let cloud: KooPhoneClient.Configuration?
-    let chunkSize: Int
-    let maxInFlight: Int
-    let requestsPerSecond: Double?
-    let retry: Backoff
-    let polling: PollSchedule?
+    /// The file with the secret, where the daemon needs one.
+    let secretFile: String?
+    let engine: Engine.Configuration
+    let submitTimeout: Duration
     let shutdownGrace: Duration
     let metrics: Metrics
     let logLevel: Logger.Level
     let logFormat: LogFormat
+    /// What is in force by key, in the form of the file.
+    let effective: [SettingsKey: String]
+    /// Environment variables that look like keys and are none.
+    let strayVariables: [String]
 
     /// Reads the settings.
     ///
@@ -40,43 +44,68 @@ struct Settings: Sendable {
     ///   - database: the flag of that name.
     ///   - need: what must be there.
     /// - Throws: `SettingsProblems` with every problem at once.
-    static func load(file: String?, database: String?, need: Need) async throws -> Settings {
-        let path = file ?? CommonOptions.defaultConfigurationPath
-        let provider: FileProvider<YAMLSnapshot>
-        do {
-            provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: file == nil)
-        } catch {
-            throw SettingsProblems([.init(key: path, rule: "cannot be read as YAML: \(error)")])
-        }
-        var reader = SettingsReader(file: provider, environment: EnvironmentVariablesProvider())
-        let settings = Settings(&reader, database: database, need: need)
-        guard reader.problems.isEmpty else { throw SettingsProblems(reader.problems) }
+    static func load(file: String?, database: String?, need: Need) throws -> Settings {
+        let (settings, problems) = try read(file: file, database: database, need: need)
+        guard problems.isEmpty else { throw SettingsProblems(problems) }
         return settings
     }
 
-    private init(_ reader: inout SettingsReader, database: String?, need: Need) {
-        self.database = database ?? reader.text("database") ?? "/var/lib/koobatch/koobatch.db"
-        chunkSize = reader.whole("submit.chunk_size", in: 1...Chunking.largestSize, default: 32)
-        maxInFlight = reader.whole("submit.max_in_flight", in: 1...1_000, default: 32)
-        requestsPerSecond = reader.rate("submit.requests_per_second", in: 0.1...10_000)
-        let timeout = reader.seconds("submit.timeout", in: 0.1...600, default: 30)
+    /// Reads the settings as far as they can be read, and the problems of the rest.
+    ///
+    /// - Throws: `SettingsProblems` when the file cannot be read at all.
+    static func read(
+        file: String?,
+        database: String?,
+        need: Need,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> (settings: Settings, problems: [SettingsProblems.Problem]) {
+        let path = file ?? CommonOptions.defaultConfigurationPath
+        let file = try SettingsFile(path: path, mayBeMissing: file == nil)
+        var reader = SettingsReader(
+            file: file,
+            environment: environment,
+            flags: database.map { [.database: $0] } ?? [:]
+        )
+        let settings = Settings(&reader, need: need, environment: environment)
+        return (settings, reader.problems)
+    }
+
+    private init(_ reader: inout SettingsReader, need: Need, environment: [String: String]) {
+        database = reader.text(.database) ?? ""
+        let maxInFlight = reader.whole(.maxInFlight, in: 1...1_000)
+        let chunkSize = reader.whole(.chunkSize, in: 1...Chunking.largestSize)
+        let requestsPerSecond = reader.rate(.requestsPerSecond, in: 0.1...10_000)
+        submitTimeout = reader.duration(.submitTimeout, in: 0.1...600)
         // As many queries as submissions may be in flight.
-        cloud = need == .daemon ? Self.cloud(&reader, timeout: timeout, connections: maxInFlight * 2) : nil
-        retry = Backoff(
-            base: reader.seconds("retry.base_delay", in: 0.001...3_600, default: 1),
-            maximum: reader.seconds("retry.max_delay", in: 0.001...86_400, default: 300)
+        let access =
+            need == .daemon
+            ? Self.cloud(&reader, environment, timeout: submitTimeout, connections: maxInFlight * 2) : nil
+        (cloud, secretFile) = (access?.cloud, access?.secretFile)
+        let retry = Backoff(
+            base: reader.duration(.baseDelay, in: 0.001...3_600),
+            maximum: reader.duration(.maxDelay, in: 0.001...86_400)
         )
         let schedule = PollSchedule(
-            initialDelay: reader.seconds("poll.initial_delay", in: 0.01...3_600, default: 1),
-            maxDelay: reader.seconds("poll.max_delay", in: 0.01...86_400, default: 60),
-            resultTimeout: reader.seconds("poll.result_timeout", in: 0.1...31_536_000, default: 3_600)
+            initialDelay: reader.duration(.pollInitialDelay, in: 0.01...3_600),
+            maxDelay: reader.duration(.pollMaxDelay, in: 0.01...86_400),
+            resultTimeout: reader.duration(.resultTimeout, in: 0.1...31_536_000)
         )
-        polling = reader.flag("poll.enabled", default: true) ? schedule : nil
-        shutdownGrace = reader.seconds("shutdown.grace", in: 0...3_600, default: 25)
+        let retention = reader.duration(.finishedJobs, in: 0...3_153_600_000)
+        engine = Engine.Configuration(
+            chunkSize: chunkSize,
+            maxInFlight: maxInFlight,
+            rules: SubmissionRules(backoff: retry, polling: reader.flag(.pollEnabled) ? schedule : nil),
+            requestsPerSecond: requestsPerSecond,
+            retention: retention == .zero ? nil : retention
+        )
+        shutdownGrace = reader.duration(.shutdownGrace, in: 0...3_600)
         metrics = Self.metrics(&reader)
-        let levels = Logger.Level.allCases.map(\.rawValue)
-        logLevel = Logger.Level(rawValue: reader.choice("log.level", of: levels, default: "info")) ?? .info
-        let formats = LogFormat.allCases.map(\.rawValue)
-        logFormat = LogFormat(rawValue: reader.choice("log.format", of: formats, default: "auto")) ?? .auto
+        logLevel = reader.choice(.logLevel, of: Logger.Level.self) ?? .info
+        logFormat = reader.choice(.logFormat, of: LogFormat.self) ?? .auto
+        effective = reader.effective
+        let known = Set(SettingsKey.all.map(\.variable))
+        strayVariables = environment.keys.filter {
+            $0.hasPrefix(SettingsKey.variablePrefix) && !known.contains($0)
+        }.sorted()
     }
 }

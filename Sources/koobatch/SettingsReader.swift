@@ -1,77 +1,83 @@
 import Configuration
+import KoobatchCore
 
-/// Every problem of a configuration, for one look.
-struct SettingsProblems: Error, CustomStringConvertible {
-    /// A key and the rule that its value breaks.
-    struct Problem {
-        let key: String
-        let rule: String
-    }
-
-    let problems: [Problem]
-
-    init(_ problems: [Problem]) {
-        self.problems = problems
-    }
-
-    var description: String {
-        (["the configuration has \(problems.count == 1 ? "a problem" : "\(problems.count) problems"):"]
-            + problems.map { "  \($0.key): \($0.rule)" }).joined(separator: "\n")
-    }
-}
-
-/// Reads keys from the environment, else from the file, and collects what is wrong with them.
+/// Reads keys from flags, else from the environment, else from the file, and collects what is wrong with them.
 ///
-/// The environment variable of a key is the key in capitals with `_` for `.`, after `KOOBATCH_`. An empty variable
-/// counts as none.
+/// An empty environment variable counts as none.
 struct SettingsReader {
-    private let file: any ConfigProvider
+    private let file: SettingsFile
     private let environment: EnvironmentVariablesProvider
+    private let flags: [SettingsKey: String]
     private(set) var problems: [SettingsProblems.Problem] = []
+    /// What is in force by key: what was read, else the default.
+    private(set) var effective: [SettingsKey: String] = [:]
 
-    init(file: some ConfigProvider, environment: EnvironmentVariablesProvider) {
+    init(file: SettingsFile, environment: [String: String], flags: [SettingsKey: String]) {
         self.file = file
-        self.environment = environment
+        self.environment = EnvironmentVariablesProvider(environmentVariables: environment)
+        self.flags = flags
+        let known = Set(SettingsKey.all.map(\.name))
+        for (name, line) in file.lines.sorted(by: { $0.value < $1.value }) where !known.contains(name) {
+            if file.isEmpty(name), known.contains(where: { $0.hasPrefix(name + ".") }) { continue }
+            let hint = SettingsKey.closest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+            problems.append(.init(place: "\(file.path):\(line)", key: name, rule: "there is no such key\(hint)"))
+        }
     }
 
     /// Notes that a key's value breaks a rule.
-    mutating func problem(_ key: String, _ rule: String) {
-        problems.append(.init(key: key, rule: rule))
+    mutating func problem(_ key: SettingsKey, _ rule: String) {
+        problems.append(.init(place: place(of: key), key: key.name, rule: rule))
     }
 
-    /// A text that is not empty.
-    mutating func text(_ key: String, required: Bool = false) -> String? {
+    private func place(of key: SettingsKey) -> String? {
+        if flags[key] != nil { return nil }
+        if environmentValue(of: key) != nil { return key.variable }
+        return file.lines[key.name].map { "\(file.path):\($0)" }
+    }
+
+    private func environmentValue(of key: SettingsKey) -> String? {
         do {
-            let variable = "KOOBATCH_" + key.uppercased().split(separator: ".").joined(separator: "_")
-            if let value = try environment.environmentValue(forName: variable), !value.isEmpty { return value }
-            let value = try file.value(forKey: AbsoluteConfigKey(ConfigKey(key)), type: .string).value
-            if case .string(let text) = value?.content, !text.isEmpty { return text }
+            return try environment.environmentValue(forName: key.variable).flatMap { $0.isEmpty ? nil : $0 }
+        } catch {
+            return nil
+        }
+    }
+
+    /// A text that is not empty: what is set, else the default.
+    mutating func text(_ key: SettingsKey, required: Bool = false) -> String? {
+        let text: String?
+        do {
+            text = try flags[key] ?? environmentValue(of: key) ?? file.text(key.name) ?? key.standard
         } catch {
             problem(key, "must be a single value")
             return nil
         }
-        if required { problem(key, "required") }
-        return nil
+        if let text { effective[key] = text } else if required { problem(key, "required") }
+        return text
     }
 
     /// A whole number.
-    mutating func whole(_ key: String, in range: ClosedRange<Int>, default standard: Int) -> Int {
-        guard let text = text(key) else { return standard }
+    mutating func whole(_ key: SettingsKey, in range: ClosedRange<Int>) -> Int {
+        guard let text = text(key) else { return range.lowerBound }
         if let number = Int(text), range.contains(number) { return number }
         problem(key, "must be a whole number from \(range.lowerBound) to \(range.upperBound), not \(text)")
-        return standard
+        return range.lowerBound
     }
 
-    /// A number of seconds.
-    mutating func seconds(_ key: String, in range: ClosedRange<Double>, default standard: Double) -> Duration {
-        guard let text = text(key) else { return .seconds(standard) }
-        if let number = Double(text), range.contains(number) { return .seconds(number) }
-        problem(key, "must be a number of seconds from \(range.lowerBound) to \(range.upperBound), not \(text)")
-        return .seconds(standard)
+    /// A length of time.
+    mutating func duration(_ key: SettingsKey, in range: ClosedRange<Double>) -> Duration {
+        guard let text = text(key) else { return .seconds(range.lowerBound) }
+        if let seconds = DurationText.seconds(text), range.contains(seconds) { return .seconds(seconds) }
+        let (least, most) = (DurationText.text(range.lowerBound), DurationText.text(range.upperBound))
+        problem(
+            key,
+            "must be a number of seconds, or a time such as 90s, 15m, 12h or 30d, from \(least) to \(most), not \(text)"
+        )
+        return .seconds(range.lowerBound)
     }
 
     /// A number a second; `nil` where it is not set.
-    mutating func rate(_ key: String, in range: ClosedRange<Double>) -> Double? {
+    mutating func rate(_ key: SettingsKey, in range: ClosedRange<Double>) -> Double? {
         guard let text = text(key) else { return nil }
         if let number = Double(text), range.contains(number) { return number }
         problem(key, "must be a number from \(range.lowerBound) to \(range.upperBound), not \(text)")
@@ -79,18 +85,24 @@ struct SettingsReader {
     }
 
     /// One of some words.
-    mutating func choice(_ key: String, of words: [String], default standard: String) -> String {
-        guard let text = text(key) else { return standard }
-        if words.contains(text) { return text }
-        problem(key, "must be \(words.joined(separator: " or ")), not \(text)")
-        return standard
+    mutating func choice<Value: RawRepresentable<String> & CaseIterable>(
+        _ key: SettingsKey,
+        of type: Value.Type
+    ) -> Value? {
+        guard let text = text(key) else { return nil }
+        if let value = Value(rawValue: text) { return value }
+        problem(key, "must be \(Value.allCases.map(\.rawValue).joined(separator: " or ")), not \(text)")
+        return nil
     }
 
     /// Yes or no, in the words of YAML.
-    mutating func flag(_ key: String, default standard: Bool) -> Bool {
-        switch choice(key, of: ["true", "false", "yes", "no", "on", "off"], default: standard ? "true" : "false") {
-        case "true", "yes", "on": true
-        default: false
+    mutating func flag(_ key: SettingsKey) -> Bool {
+        switch text(key) {
+        case "true", "yes", "on": return true
+        case "false", "no", "off", nil: return false
+        case let text?:
+            problem(key, "must be true or false, not \(text)")
+            return false
         }
     }
 }

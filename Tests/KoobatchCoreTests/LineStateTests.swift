@@ -115,6 +115,17 @@ struct LineStateTests {
         #expect(line.closedUntil == Self.now + .seconds(seconds))
     }
 
+    @Test("takes other pauses from the next closing on")
+    func otherPauses() {
+        var line = line
+        line.close(.credentials, asked: nil, at: Self.now)
+        line.change(base: .seconds(7), maximum: .seconds(60))
+        #expect(line.closedUntil == Self.now + .seconds(1))
+        line.passed()
+        line.close(.credentials, asked: nil, at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(7))
+    }
+
     @Test("begins with a probe that may go at once where an earlier daemon left it closed")
     func remembered() {
         var line = LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .credentials, at: Self.now)

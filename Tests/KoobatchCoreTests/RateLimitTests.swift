@@ -127,6 +127,24 @@ struct RateLimitTests {
         #expect(limit.allowance(of: 32, for: .submission, at: Self.start) == 0)
     }
 
+    @Test("takes another bound at once, and keeps what it has learned below it")
+    func otherCeiling() {
+        var limit = RateLimit(ceiling: 20, learned: nil, at: Self.start)
+        limit.change(ceiling: 50)
+        #expect(limit.perSecond == 50)
+        limit.change(ceiling: nil)
+        #expect(limit.perSecond == nil)
+        limit.throttled(named: 20, at: Self.start)
+        #expect(limit.perSecond == 19)
+        limit.change(ceiling: 100)
+        #expect(limit.perSecond == 19)
+        limit.change(ceiling: 5)
+        #expect(limit.perSecond == 5)
+        var remembered = RateLimit(ceiling: 20, learned: 10, at: Self.start)
+        remembered.change(ceiling: 50)
+        #expect(remembered.perSecond == 10)
+    }
+
     @Test(
         "reads the rate out of the documented message",
         arguments: [

@@ -11,8 +11,9 @@ import Testing
 struct QueryPlanTests {
     /// Indexes that hold no more than the rows that are wanted, so that reading all of one is right.
     private static let toBeReadWhole = [
-        "job_progress_claimable", "job_progress_unfinished", "chunks_submitting", "chunks_held", "chunks_next_poll",
-        "chunks_late_poll", "job_progress_refused", "job_progress_open", "set_aside_instances_free",
+        "job_progress_claimable", "job_progress_unfinished", "job_progress_deleting", "chunks_submitting",
+        "chunks_held", "chunks_next_poll", "chunks_late_poll", "job_progress_refused", "job_progress_open",
+        "set_aside_instances_free",
         "sqlite_autoindex_error_policies_1",
     ]
     /// What is small or not a table.
@@ -69,6 +70,8 @@ struct QueryPlanTests {
             generator: SeededGenerator(seed: 1)
         )
         _ = try await store.nextPlanning(after: driver.now)
+        _ = try await store.activity()
+        _ = try await store.dueWork(at: driver.now)
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
         _ = try await observer.insertJob(["t1", "t2"], ["serialize_instances": "1"], onTrial: true)
@@ -78,6 +81,8 @@ struct QueryPlanTests {
             _ = try await driver.turn(claims.map { driver.refused($0) })
             try await driver.plan()
         }
+        try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
+        while try await store.deleteFinished(before: Timestamp("9999-12-31T00:00:00.000Z")) != nil {}
         return seen.value
     }
 
@@ -120,6 +125,9 @@ struct QueryPlanTests {
         expect("job_progress_refused", in: "SELECT EXISTS (SELECT 1 FROM job_progress WHERE trial = 'refused'")
         expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
         expect("chunks_submitting", in: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
+        expect("command_jobs_finished (finished_at>? AND finished_at<?)", in: "finished_at < ?\n")
+        expect("job_progress_deleting", in: "WHERE deleting = 1")
+        expect("chunks_of_job (command_job_id=?)", in: "ORDER BY id DESC")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }
 

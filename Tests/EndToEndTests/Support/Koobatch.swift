@@ -26,16 +26,7 @@ final class Koobatch {
         shell = SQLiteShell(database: folder.appending(path: "koobatch.db").path)
         try Self.token.write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
         chmod(folder.appending(path: "token").path, 0o600)
-        let configuration = """
-            database: \(shell.database)
-            koophone:
-              endpoint: \(simulator.endpoint)
-              auth:
-                token_file: \(folder.appending(path: "token").path)
-            log: {format: json}
-            \(settings)
-            """
-        try configuration.write(to: folder.appending(path: "koobatch.yaml"), atomically: true, encoding: .utf8)
+        try Self.configure(folder, shell.database, simulator.endpoint, settings, token: "token")
         let migrate = try ChildProcess(
             "koobatch",
             ["migrate", "--config", folder.appending(path: "koobatch.yaml").path],
@@ -59,6 +50,43 @@ final class Koobatch {
         }
     }
 
+    /// Writes the configuration anew.
+    ///
+    /// - Parameters:
+    ///   - settings: lines of YAML after those that every test needs.
+    ///   - token: the file with the token.
+    func configure(_ settings: String, token: String = "token") throws {
+        try Self.configure(folder, shell.database, simulator.endpoint, settings, token: token)
+    }
+
+    private static func configure(
+        _ folder: URL,
+        _ database: String,
+        _ endpoint: String,
+        _ settings: String,
+        token: String
+    ) throws {
+        let configuration = """
+            database: \(database)
+            koophone:
+              endpoint: \(endpoint)
+              auth:
+                token_file: \(folder.appending(path: token).path)
+            \(settings.contains("log:") ? "" : "log: {format: json}")
+            \(settings)
+            """
+        try configuration.write(to: folder.appending(path: "koobatch.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    /// Runs `koobatch` with this configuration to its end.
+    func run(_ arguments: [String], environment: [String: String] = [:]) throws
+        -> (status: Int32, output: String, errors: String)
+    {
+        let child = try program(arguments, environment: environment)
+        let status = child.wait()
+        return (status, try child.output, try child.errors)
+    }
+
     /// Another `koobatch` with this configuration.
     func program(_ arguments: [String], environment: [String: String] = [:]) throws -> ChildProcess {
         try ChildProcess(
@@ -71,8 +99,8 @@ final class Koobatch {
 
     /// Starts the daemon, and waits until it says that it runs.
     @discardableResult
-    func start() throws -> ChildProcess {
-        let daemon = try program(["run"])
+    func start(environment: [String: String] = [:]) throws -> ChildProcess {
+        let daemon = try program(["run"], environment: environment)
         self.daemon = daemon
         try wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
         return daemon

@@ -1,0 +1,35 @@
+public import KoobatchCore
+public import KoobatchStore
+
+extension Engine {
+    /// Works with another configuration from the next turn of each stage on.
+    ///
+    /// Whether results are polled stays as it was until a restart.
+    public func change(to configuration: Configuration) {
+        let new = settings.change(to: configuration)
+        line.change(backoff: new.rules.backoff, ceiling: new.requestsPerSecond)
+        inboxes.ringAll()
+    }
+
+    /// How far the stages have come, for the watchdog; answers at once, whatever the database does.
+    public func progress() -> ProgressReport {
+        let now = ContinuousClock.now
+        let (call, locked) = store.pulse(at: now)
+        return ProgressReport(
+            stages: inboxes.progress.stages(at: now),
+            databaseCall: call,
+            databaseLocked: locked
+        )
+    }
+
+    /// A number that grows with every turn of the stages that move jobs: while it stays, nothing happens.
+    public var turns: Int { inboxes.progress.turns }
+
+    /// Why no request goes to the API, and until when as far as that is known; `nil` while they go.
+    public var pause: (reason: LineState.Reason, until: Timestamp?)? { line.closed }
+
+    /// What there is to do.
+    public func activity() async throws -> Store.Activity {
+        try await store.activity()
+    }
+}

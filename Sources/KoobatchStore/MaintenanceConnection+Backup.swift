@@ -1,0 +1,85 @@
+import Foundation
+import GRDB
+
+extension MaintenanceConnection {
+    /// A copy that was made and found whole.
+    public struct Backup: Hashable, Sendable {
+        /// Its jobs.
+        public let jobs: Int
+        /// Its size in bytes.
+        public let bytes: Int
+        /// Its schema version.
+        public let schemaVersion: Int
+    }
+
+    /// Copies the database as it is at one moment into a file, which is one file without a write-ahead log.
+    ///
+    /// The copy is made in a single step of SQLite's online backup: in WAL mode that is one read transaction, which no
+    /// writer waits for, and which a busy writer cannot make start over, as it does a backup in several steps. What is
+    /// written meanwhile stays in the write-ahead log until the copy is done. The copy is made under another name in
+    /// the same directory, checked, put on the disk and only then renamed, so that a file of the name is always whole.
+    ///
+    /// - Parameters:
+    ///   - destination: path of the copy, which has mode 0640.
+    ///   - replacing: whether a file that is there may be replaced.
+    /// - Throws: `BackupError`, or the error of SQLite or of the file system.
+    public func backup(to destination: String, replacing: Bool) throws -> Backup {
+        for file in [path, path + "-wal", path + "-shm", path + ".lock"]
+        where FileSystem.isSame(file, destination) { throw BackupError.isDatabase(destination) }
+        if !replacing, FileSystem.exists(destination) { throw BackupError.exists(destination) }
+        let partial = "\(destination).partial-\(ProcessInfo.processInfo.processIdentifier)"
+        try FileSystem.create(partial, mode: 0o640)
+        do {
+            let backup = try copy(to: partial)
+            try FileSystem.sync(partial)
+            if !replacing, FileSystem.exists(destination) { throw BackupError.exists(destination) }
+            try FileSystem.rename(partial, to: destination)
+            return backup
+        } catch {
+            FileSystem.remove(partial)
+            throw error
+        }
+    }
+
+    private func copy(to path: String) throws -> Backup {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        let copy = try DatabaseQueue(path: path, configuration: configuration)
+        try database.backup(to: copy)
+        let backup = try copy.inDatabase { db in
+            // The mode stays in the file: of a copy in WAL mode a reader would need to write beside it.
+            try db.execute(sql: "PRAGMA journal_mode = DELETE")
+            if let flaw = try DatabaseFlaws.first(db, full: true) { throw BackupError.damaged(flaw) }
+            return Backup(
+                jobs: try Int.fetchOne(db, sql: "SELECT count(*) FROM command_jobs") ?? 0,
+                bytes: try Int.fetchOne(
+                    db,
+                    sql: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+                ) ?? 0,
+                schemaVersion: try Migrator.version(db, path: path)
+            )
+        }
+        try copy.close()
+        return backup
+    }
+}
+
+/// Why there is no backup.
+public enum BackupError: Error, Hashable, CustomStringConvertible {
+    /// A file is there.
+    case exists(String)
+    /// The destination is the database itself, or a file that belongs to it.
+    case isDatabase(String)
+    /// The copy is not whole, so neither is the database.
+    case damaged(String)
+
+    /// A sentence for the operator.
+    public var description: String {
+        switch self {
+        case .exists(let path): "\(path) exists; give another name, or --force to replace it"
+        case .isDatabase(let path): "\(path) belongs to the database itself; give another name"
+        case .damaged(let flaw):
+            "the copy is damaged and was removed: \(flaw); so is the database: run koobatch doctor --full, and restore an older backup"
+        }
+    }
+}

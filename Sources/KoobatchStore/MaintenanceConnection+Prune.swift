@@ -1,0 +1,66 @@
+import GRDB
+public import KoobatchCore
+
+extension MaintenanceConnection {
+    /// Jobs, and their instances.
+    public struct Extent: Hashable, Sendable {
+        /// How many jobs.
+        public internal(set) var jobs = 0
+        /// How many instances they have.
+        public internal(set) var instances = 0
+    }
+
+    /// What `prune` would delete.
+    public func prunable(finishedBefore cutoff: Timestamp) throws -> Extent {
+        try database.inDatabase { db in
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*), total(p.total)
+                      FROM command_jobs AS j
+                      JOIN job_progress AS p ON p.command_job_id = j.id
+                     WHERE j.finished_at IS NOT NULL
+                       AND (j.finished_at < ? OR p.deleting = 1)
+                    """,
+                arguments: [cutoff]
+            )
+            return Extent(jobs: row?[0] ?? 0, instances: row.map { Int($0[1] as Double) } ?? 0)
+        }
+    }
+
+    /// Deletes the jobs that finished before a time, in many short transactions with pauses between them.
+    ///
+    /// Safe beside the daemon. Cut short, it leaves at most one job half deleted, which the daemon or the next call
+    /// deletes wholly.
+    ///
+    /// - Throws: the error of SQLite, such as a database that stays locked, and `CancellationError`.
+    public func prune(finishedBefore cutoff: Timestamp) async throws -> Extent {
+        let budget = LockBudget()
+        var deleted = Extent()
+        while let deletion = try slice(finishedBefore: cutoff, budget) {
+            if deletion.isComplete {
+                deleted.jobs += 1
+                deleted.instances += deletion.instances
+            }
+            try await ContinuousClock().sleep(for: budget.pause(at: .now))
+        }
+        return deleted
+    }
+
+    private func slice(finishedBefore cutoff: Timestamp, _ budget: LockBudget) throws -> Deletion? {
+        try database.inDatabase { db in
+            guard try Retention.candidate(finishedBefore: cutoff, db) != nil else { return nil }
+            var deletion: Deletion?
+            var begin = ContinuousClock.now
+            defer { budget.held(for: .now - begin, at: .now) }
+            try db.inTransaction(.immediate) {
+                begin = .now
+                deletion = try Retention.candidate(finishedBefore: cutoff, db).map {
+                    try Retention.deleteSlice(of: $0, rows: Retention.rows, db)
+                }
+                return .commit
+            }
+            return deletion
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import KoobatchCloud
+import KoobatchEngine
+import Logging
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// Reads the configuration again on SIGHUP: a bad one is reported and the old one stays in force.
+struct ConfigurationReload: Service {
+    /// What a new configuration is given to.
+    struct Targets: Sendable {
+        let engine: Engine
+        let client: CurrentClient
+        let log: LogControl
+        let grace: ShutdownGrace
+    }
+
+    /// Keys whose change needs another client.
+    private static let ofClient: Set<SettingsKey> = [
+        .endpoint, .authMethod, .tokenFile, .iamEndpoint, .user, .domain, .project, .passwordFile, .accessKey,
+        .secretKeyFile, .projectID, .submitTimeout, .maxInFlight,
+    ]
+
+    let signals: UnixSignalsSequence
+    let initial: Settings
+    let load: @Sendable () throws -> Settings
+    let targets: Targets
+    let serviceManager: ServiceManager
+    let logger: Logger
+
+    /// Obeys until graceful shutdown or cancellation.
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingDiscardingTaskGroup { group in
+                var settings = initial
+                for await _ in signals {
+                    serviceManager.reloading()
+                    if let new = read() {
+                        let changesClient = apply(new, over: settings)
+                        settings = new
+                        if changesClient { group.addTask { await closeRetired() } }
+                    }
+                    serviceManager.ready()
+                }
+            }
+        }
+    }
+
+    private func read() -> Settings? {
+        do {
+            return try load()
+        } catch let error as SettingsProblems {
+            for problem in error.problems {
+                logger.error("The configuration has a problem", metadata: ["problem": "\(problem)"])
+            }
+        } catch {
+            logger.error("The configuration has a problem", metadata: ["problem": "\(error)"])
+        }
+        logger.error("The new configuration is not used; the old one stays in force")
+        return nil
+    }
+
+    /// Puts what differs in force, and says so.
+    ///
+    /// - Returns: whether the client was replaced.
+    private func apply(_ new: Settings, over old: Settings) -> Bool {
+        let changed = SettingsKey.all.filter { new.effective[$0] != old.effective[$0] }
+        if changed.isEmpty { logger.notice("The configuration is read again; nothing has changed") }
+        for key in changed {
+            let metadata: Logger.Metadata = [
+                "key": "\(key.name)", "from": "\(old.effective[key] ?? "unset")",
+                "to": "\(new.effective[key] ?? "unset")",
+            ]
+            switch key.change {
+            case .reload: logger.notice("The configuration has changed", metadata: metadata)
+            case .restart: logger.warning("A change of the configuration needs a restart", metadata: metadata)
+            }
+        }
+        targets.log.change(level: new.logLevel, format: new.logFormat)
+        targets.grace.change(to: new.shutdownGrace)
+        let changesClient = new.secretFile != old.secretFile || changed.contains(where: Self.ofClient.contains)
+        if changesClient, let cloud = new.cloud { targets.client.change(to: cloud) }
+        targets.engine.change(to: new.engine)
+        return changesClient
+    }
+
+    private func closeRetired() async {
+        do {
+            try await targets.client.closeRetired()
+        } catch is CancellationError {
+            // The daemon stops, and closes them all.
+        } catch {
+            logger.warning(
+                "The connections of the old configuration could not be closed",
+                metadata: ["error": "\(error)"]
+            )
+        }
+    }
+}
+
+/// How long requests in flight may take to end when the daemon stops.
+final class ShutdownGrace: Sendable {
+    private let state: Mutex<Duration>
+
+    init(_ duration: Duration) {
+        state = Mutex(duration)
+    }
+
+    var current: Duration { state.withLock { $0 } }
+
+    func change(to duration: Duration) {
+        state.withLock { $0 = duration }
+    }
+}

@@ -1,0 +1,129 @@
+import KoobatchCloud
+import KoobatchCore
+import Logging
+import Synchronization
+
+/// The client of the configuration in force.
+///
+/// Requests in flight when the configuration changes end with the client that they began with.
+final class CurrentClient: CommandService {
+    /// A client and the requests that it has in flight.
+    private final class Lease: Sendable {
+        private struct State {
+            var inFlight = 0
+            var isClosed = false
+            var waiter: CheckedContinuation<Void, Never>?
+        }
+
+        let client: KooPhoneClient
+        private let state = Mutex(State())
+
+        init(_ client: KooPhoneClient) {
+            self.client = client
+        }
+
+        func begin() {
+            state.withLock { $0.inFlight += 1 }
+        }
+
+        func end() {
+            let waiter = state.withLock { state in
+                state.inFlight -= 1
+                defer { if state.inFlight == 0 { state.waiter = nil } }
+                return state.inFlight == 0 ? state.waiter : nil
+            }
+            waiter?.resume()
+        }
+
+        /// Waits until nothing is in flight, or the task is cancelled.
+        func idle() async {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let isIdle = state.withLock { state in
+                        if state.inFlight > 0, !Task.isCancelled { state.waiter = continuation }
+                        return state.waiter == nil
+                    }
+                    if isIdle { continuation.resume() }
+                }
+            } onCancel: {
+                let waiter = state.withLock { state in
+                    defer { state.waiter = nil }
+                    return state.waiter
+                }
+                waiter?.resume()
+            }
+        }
+
+        /// Closes the client, once.
+        func shutdown() async throws {
+            let isFirst = state.withLock { state in
+                defer { state.isClosed = true }
+                return !state.isClosed
+            }
+            if isFirst { try await client.shutdown() }
+        }
+    }
+
+    private struct State {
+        var current: Lease
+        var retired: [Lease] = []
+        var submitted = 0
+    }
+
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    init(_ configuration: KooPhoneClient.Configuration, logger: Logger) {
+        self.logger = logger
+        state = Mutex(State(current: Lease(KooPhoneClient(configuration: configuration, logger: logger))))
+    }
+
+    /// Instances that the API has accepted so far.
+    var submitted: Int { state.withLock { $0.submitted } }
+
+    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
+        let lease = take()
+        defer { lease.end() }
+        let answer = try await lease.client.submit(request)
+        state.withLock { $0.submitted += answer.jobIDs.count }
+        return answer
+    }
+
+    func query(taskID: String, requestID: RequestID) async throws(ServiceFailure) -> TaskReport {
+        let lease = take()
+        defer { lease.end() }
+        return try await lease.client.query(taskID: taskID, requestID: requestID)
+    }
+
+    private func take() -> Lease {
+        state.withLock { state in
+            state.current.begin()
+            return state.current
+        }
+    }
+
+    /// Sends further requests with another configuration.
+    func change(to configuration: KooPhoneClient.Configuration) {
+        let next = Lease(KooPhoneClient(configuration: configuration, logger: logger))
+        state.withLock { state in
+            state.retired.append(state.current)
+            state.current = next
+        }
+    }
+
+    /// Closes the clients that `change` replaced, when their last requests have ended or the task is cancelled.
+    func closeRetired() async throws {
+        while let lease = state.withLock({ $0.retired.first }) {
+            await lease.idle()
+            try Task.checkCancellation()
+            state.withLock { state in state.retired.removeAll { $0 === lease } }
+            try await lease.shutdown()
+        }
+    }
+
+    /// Ends every request in flight and closes all connections.
+    func shutdown() async throws {
+        let all = state.withLock { $0.retired + [$0.current] }
+        for lease in all { try await lease.shutdown() }
+    }
+}

@@ -1,0 +1,92 @@
+import KoobatchCloud
+import KoobatchCore
+import KoobatchEngine
+import Logging
+
+/// The API: whether it can be reached, accepts the credentials and has the same time.
+struct EndpointCheck: DoctorCheck {
+    private static let name = "endpoint"
+    /// How far the clocks may be apart: a signature is refused after 15 minutes, and a token's end comes early.
+    private static let tolerance = Duration.seconds(60)
+
+    let cloud: KooPhoneClient.Configuration
+
+    func findings() async -> [Finding] {
+        let client = KooPhoneClient(
+            configuration: cloud,
+            logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        )
+        var generator = SystemRandomNumberGenerator()
+        let probe = await client.probe(requestID: .random(using: &generator))
+        let now = EngineTime.system.now
+        do {
+            try await client.shutdown()
+        } catch {
+            return [
+                .problem(Self.name, "the connection cannot be closed: \(error)", advice: "Run koobatch doctor again.")
+            ]
+        }
+        let clock = probe.date.map { Self.clock(theirs: $0, ours: now) }
+        return [probe.failure.map { Self.finding($0) } ?? .ok(Self.name, "it answers and accepts the credentials")]
+            + [clock].compactMap(\.self)
+    }
+
+    static func finding(_ failure: ServiceFailure) -> Finding {
+        let message = "\(failure.errorCode) \(failure.message)"
+        switch failure.outcome {
+        case .unauthenticated:
+            return .problem(
+                "credentials",
+                "the API does not get or accept them: \(message)",
+                advice: "Renew the token, the password or the key; see koophone.auth in the configuration."
+            )
+        case .throttled:
+            return .warning(
+                name,
+                "it answers, and throttles: \(message)",
+                advice: "Wait; the daemon slows down by itself."
+            )
+        case .notSent:
+            return .problem(name, message, advice: advice(forConnection: failure.message.lowercased()))
+        case .unknown:
+            return .problem(
+                name,
+                message,
+                advice: "Something else may answer at koophone.endpoint, or the network is slow or cuts connections."
+            )
+        case .refused:
+            return .problem(
+                name,
+                "it answers, and refuses: \(message)",
+                advice: failure.isOfEndpoint
+                    ? "The API itself fails: wait, or ask its operators."
+                    : "Check koophone.endpoint, and that the project is subscribed to the service and may use it."
+            )
+        }
+    }
+
+    private static func advice(forConnection message: String) -> String {
+        if message.contains("name cannot be resolved") {
+            return "DNS does not know the host: check koophone.endpoint and /etc/resolv.conf."
+        }
+        if message.contains("certificate") || message.contains("handshake") || message.contains("ssl") {
+            return "TCP works, TLS does not: check the CA certificates (package ca-certificates), the clock, and that"
+                + " koophone.endpoint names the host of the certificate."
+        }
+        if message.contains("refused") {
+            return "The host is there, and nothing listens at the port: check koophone.endpoint and firewalls."
+        }
+        return "The host cannot be reached: check koophone.endpoint, the network and firewalls."
+    }
+
+    static func clock(theirs: Timestamp, ours: Timestamp) -> Finding {
+        let difference = ours - theirs
+        let seconds = abs(difference.components.seconds)
+        guard seconds > tolerance.components.seconds else { return .ok("clock", "as that of the API") }
+        return .problem(
+            "clock",
+            "this clock is \(seconds) seconds \(difference > .zero ? "ahead of" : "behind") that of the API",
+            advice: "Set it: timedatectl set-ntp true. Signatures and tokens are refused by a clock that differs."
+        )
+    }
+}

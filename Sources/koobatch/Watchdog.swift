@@ -1,0 +1,67 @@
+import KoobatchCore
+import Logging
+import ServiceLifecycle
+
+/// Tells systemd that the engine gets on with its work, for as long as it does.
+///
+/// A stall is logged with what stands still; systemd hears nothing more then, and restarts the daemon.
+struct Watchdog: Service {
+    /// The least time that a turn may take: twice as long as the database waits for somebody else's lock.
+    private static let leastLimit = Duration.seconds(10)
+
+    private let limit: Duration
+    private let interval: Duration
+    private let progress: @Sendable () -> ProgressReport
+    private let serviceManager: ServiceManager
+    private let logger: Logger
+
+    /// Creates a watchdog; `nil` where systemd does not want one.
+    ///
+    /// - Parameter progress: answers at once, whatever stands still.
+    init?(serviceManager: ServiceManager, logger: Logger, progress: @escaping @Sendable () -> ProgressReport) {
+        guard let wanted = serviceManager.watchdogInterval else { return nil }
+        interval = wanted / 4
+        limit = max(wanted / 2, Self.leastLimit)
+        self.progress = progress
+        self.serviceManager = serviceManager
+        self.logger = logger
+    }
+
+    /// Watches until the other services have ended.
+    func run() async {
+        let (triggers, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    do {
+                        while true {
+                            continuation.yield()
+                            try await ContinuousClock().sleep(for: interval)
+                        }
+                    } catch {
+                        continuation.finish()
+                    }
+                }
+                await run(triggers: triggers)
+            }
+        }
+    }
+
+    /// Looks once for every trigger, until there are no more.
+    func run(triggers: some AsyncSequence<Void, Never>) async {
+        var isStalled = false
+        for await _ in triggers {
+            let stall = Stall.find(in: progress(), limit: limit)
+            if let stall, !isStalled {
+                logger.critical(
+                    "The daemon does not get on with its work; systemd is to restart it",
+                    metadata: ["stall": "\(stall)"]
+                )
+            } else if stall == nil, isStalled {
+                logger.notice("The daemon gets on with its work again")
+            }
+            isStalled = stall != nil
+            if !isStalled { serviceManager.alive() }
+        }
+    }
+}
