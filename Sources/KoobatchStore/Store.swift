@@ -53,7 +53,11 @@ public struct Store: Sendable {
             try db.execute(sql: "PRAGMA cache_size = -65536")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
-        if !create, !FileSystem.exists(path) { throw StoreError.missing(path: path) }
+        if create {
+            FileSystem.createIfMissing(path)
+        } else if !FileSystem.exists(path) {
+            throw StoreError.missing(path: path)
+        }
         let database: DatabaseQueue
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
