@@ -7,7 +7,8 @@
 
 readonly packages=systemd,systemd-sysv,dbus,libnss-systemd,procps,sqlite3,libsqlite3-0,libstdc++6,zlib1g
 readonly cgroups=/sys/fs/cgroup
-readonly machine=koobatch-test-$$
+# Of the process that started this one anew, see isolate: its own number is always 1.
+readonly machine=koobatch-test-${KOOBATCH_TEST_ISOLATED:-$$}
 leader=
 nspawn=
 
@@ -22,8 +23,8 @@ missing_requirements() {
 
 # Starts this script anew inside namespaces of its own, unless it runs there.
 isolate() {
-    [ "${KOOBATCH_TEST_ISOLATED:-}" = 1 ] && return
-    KOOBATCH_TEST_ISOLATED=1 exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+    [ -n "${KOOBATCH_TEST_ISOLATED:-}" ] && return
+    KOOBATCH_TEST_ISOLATED=$$ exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
         bash "$0" "$@"
 }
 
@@ -50,6 +51,7 @@ boot() {
     umount -R $cgroups
     mount -t cgroup2 none $cgroups
     find $cgroups -mindepth 1 -depth -path "$cgroups/koobatch-test-*" -type d -exec rmdir {} + 2>/dev/null || true
+    find /run/systemd/nspawn/propagate -mindepth 1 -name "koobatch-test-*" -exec rmdir {} + 2>/dev/null || true
     mkdir "$cgroups/$machine"
     bash -c "echo \$\$ >$cgroups/$machine/cgroup.procs
         exec systemd-nspawn --quiet --directory='$root' --volatile=overlay --bind-ro='$host:/host' --machine=$machine \
