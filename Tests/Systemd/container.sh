@@ -2,13 +2,13 @@
 # A Debian 12 with systemd as PID 1, booted by systemd-nspawn in namespaces of its own. Sourced by service.sh.
 #
 # Everything is inside a PID and a mount namespace that end with the script, however it ends; the root file system is
-# read through an overlay in memory, so that each boot is pristine. Only an empty cgroup can be left behind, by kill -9;
-# the next run removes it.
+# read through an overlay in memory, so that each boot is pristine. Kill -9 leaves an empty cgroup and a directory of
+# temporary files, nothing else.
 
 readonly packages=systemd,systemd-sysv,dbus,libnss-systemd,procps,sqlite3,libsqlite3-0,libstdc++6,zlib1g
 readonly cgroups=/sys/fs/cgroup
-# Of the process that started this one anew, see isolate: its own number is always 1.
-readonly machine=koobatch-test-${KOOBATCH_TEST_ISOLATED:-$$}
+work=${KOOBATCH_TEST_WORK:-}
+machine=koobatch-test-${work##*.}
 leader=
 nspawn=
 
@@ -21,11 +21,29 @@ missing_requirements() {
     done
 }
 
-# Starts this script anew inside namespaces of its own, unless it runs there.
+# Runs this script anew inside namespaces of its own, with a directory for temporary files in $work, then removes what is
+# left of it, and ends. Returns at once where it runs inside already.
 isolate() {
-    [ -n "${KOOBATCH_TEST_ISOLATED:-}" ] && return
-    KOOBATCH_TEST_ISOLATED=$$ exec unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
-        bash "$0" "$@"
+    [ -z "$work" ] || return 0
+    local child status=0
+    work=$(mktemp -d "${TMPDIR:-/tmp}/koobatch-systemd.XXXXXX")
+    machine=koobatch-test-${work##*.}
+    KOOBATCH_TEST_WORK=$work setpriv --pdeathsig KILL \
+        unshare --mount --pid --fork --kill-child --mount-proc --propagation private bash "$0" "$@" &
+    child=$!
+    # The first process of a PID namespace takes all others along.
+    trap 'pkill -KILL --parent "$child"' INT TERM
+    trap clean_up EXIT
+    wait "$child" || status=$?
+    # A signal ends the wait before its time.
+    wait "$child" 2>/dev/null || true
+    exit $status
+}
+
+clean_up() {
+    find /sys/fs/cgroup -depth -path "*/$machine*" -type d -exec rmdir {} + 2>/dev/null || true
+    rmdir "/run/systemd/nspawn/propagate/$machine" 2>/dev/null || true
+    rm -rf "$work"
 }
 
 # $1: the directory of the root file system, which is made once.
@@ -50,8 +68,6 @@ boot() {
     # systemd wants a cgroup v2 and nothing else, which is not how every machine mounts it.
     umount -R $cgroups
     mount -t cgroup2 none $cgroups
-    find $cgroups -mindepth 1 -depth -path "$cgroups/koobatch-test-*" -type d -exec rmdir {} + 2>/dev/null || true
-    find /run/systemd/nspawn/propagate -mindepth 1 -name "koobatch-test-*" -exec rmdir {} + 2>/dev/null || true
     mkdir "$cgroups/$machine"
     bash -c "echo \$\$ >$cgroups/$machine/cgroup.procs
         exec systemd-nspawn --quiet --directory='$root' --volatile=overlay --bind-ro='$host:/host' --machine=$machine \
@@ -77,22 +93,6 @@ booted() {
 # Runs a command in the machine, as root.
 inside() {
     nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup -- "$@"
-}
-
-# Ends the machine and whatever runs in it.
-power_off() {
-    [ -n "$nspawn" ] || return 0
-    echo 1 >"$cgroups/$machine/cgroup.kill" 2>/dev/null || kill -KILL "$nspawn" 2>/dev/null || true
-    wait "$nspawn" 2>/dev/null || true
-    nspawn=
-    # The kernel lets go of the processes a little later.
-    wait_until 5 remove_cgroups || echo "# $cgroups/$machine is left behind"
-    rmdir "/run/systemd/nspawn/propagate/$machine" 2>/dev/null || true
-}
-
-remove_cgroups() {
-    find "$cgroups/$machine" -depth -type d -exec rmdir {} + 2>/dev/null
-    [ ! -d "$cgroups/$machine" ]
 }
 
 # Waits until a command succeeds. $1: for how many seconds at most.

@@ -22,14 +22,6 @@ if [ -n "$missing" ]; then
     exit 0
 fi
 isolate "$package" "$simulator"
-
-work=$(mktemp -d)
-finish() {
-    power_off
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
 trap 'echo "Bail out! line $LINENO failed"' ERR
 
 readonly database=/var/lib/koobatch/koobatch.db
@@ -159,7 +151,7 @@ check "jobs run after it" succeeded 2 reloaded
 echo "# Crash, stall, stop"
 work_on crash
 pid=$(main_pid)
-inside kill -KILL "$pid" || true
+inside systemctl kill --signal=KILL --kill-whom=main koobatch || true
 check "killed with work in flight, it is started again" wait_until 15 restarted "$pid"
 check "nothing is lost: all 640 instances succeed" succeeded 640 crash
 check "the repeated requests are visible" sql_is 1 "SELECT count(*) > 0 FROM attempts WHERE outcome = 'unknown'"
@@ -170,7 +162,7 @@ inside systemctl daemon-reload
 inside systemctl restart koobatch
 check "the idle daemon feeds the watchdog" wait_until 10 watchdog_was_fed "$(property WatchdogTimestampMonotonic)"
 pid=$(main_pid)
-inside kill -STOP "$pid" || true
+inside systemctl kill --signal=STOP --kill-whom=main koobatch || true
 check "one that stalls is killed by the watchdog and started again" wait_until 20 restarted "$pid"
 check "the journal says why" says "Watchdog timeout" journal
 inside rm -r /run/systemd/system/koobatch.service.d
