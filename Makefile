@@ -3,6 +3,7 @@
 # make release the binary as it is shipped: .build/release/koobatch
 # make install what make release built: DESTDIR=, PREFIX=/usr, SYSCONFDIR=/etc
 # make deb     the Debian package: .build/koobatch_VERSION_ARCHITECTURE.deb
+# make check   what make deb built: libraries, contents, manual
 # make systemd the package under a real systemd; needs root, systemd-container and debootstrap
 # make lint    formatting and shell scripts
 # make bench   figures: throughput, latency, idle cost
@@ -25,7 +26,7 @@ BASH_COMPLETIONS := $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS := $(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS := $(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: demo test release install deb systemd lint bench setup clean
+.PHONY: demo test release install deb check systemd lint bench setup clean
 
 demo: setup
 	swift build $(SWIFT_FLAGS) --product koobatch
@@ -68,6 +69,9 @@ install:
 
 deb: release
 	etc/debian/build.sh $(BINARY) $(PACKAGE)
+
+check:
+	Tests/Release/check.sh $(BINARY) $(PACKAGE)
 
 systemd:
 	Tests/Systemd/service.sh $(PACKAGE) $(SIMULATOR)
