@@ -220,6 +220,7 @@ inside systemctl stop koobatch@eu koobatch
 inside sh -c 'cp /usr/share/doc/koobatch/examples/koobatch-nightly.* /etc/systemd/system && systemctl daemon-reload'
 check "the example timer can be enabled" inside systemctl enable --now --quiet koobatch-nightly.timer
 check "its service queues a job, and no second one while that is unfinished" is 1 queue_twice
+check "the journal names the job" says "queued job" journal_of koobatch-nightly
 inside systemctl start koobatch
 check "the job runs" succeeded 2 nightly
 
