@@ -1,12 +1,32 @@
 # make demo    the main job on the simulator, from nothing to results on the screen
 # make test    every test
 # make release the binary as it is shipped: .build/release/koobatch
+# make install what make release built: DESTDIR=, PREFIX=/usr, SYSCONFDIR=/etc
+# make deb     the Debian package: .build/koobatch_VERSION_ARCHITECTURE.deb
+# make check   what make deb built: libraries, contents, manual
+# make systemd the package under a real systemd; needs root, systemd-container and debootstrap
 # make lint    formatting and shell scripts
 # make bench   figures: throughput, latency, idle cost
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := $(SWIFT_FLAGS) -c release --static-swift-stdlib
 
-.PHONY: demo test release lint bench setup clean
+BINARY := .build/release/koobatch
+VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/koobatch/Version.swift)
+ARCHITECTURE = $(shell dpkg --print-architecture)
+PACKAGE = .build/koobatch_$(VERSION)_$(ARCHITECTURE).deb
+SIMULATOR = $(firstword $(wildcard .build/release/koophone-sim .build/debug/koophone-sim))
+SCRIPTS := .ci/run Tests/setup.sh Tests/Demo/*.sh Tests/Release/*.sh Tests/Systemd/*.sh \
+	etc/debian/build.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm
+
+PREFIX := /usr
+SYSCONFDIR := /etc
+UNITS := $(PREFIX)/lib/systemd/system
+DOC := $(PREFIX)/share/doc/koobatch
+BASH_COMPLETIONS := $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS := $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS := $(PREFIX)/share/fish/vendor_completions.d
+
+.PHONY: demo test release install deb check systemd lint bench setup clean
 
 demo: setup
 	swift build $(SWIFT_FLAGS) --product koobatch
@@ -24,6 +44,38 @@ test: setup
 release: setup
 	swift build $(RELEASE_FLAGS) --product koobatch
 
+install:
+	@test -x $(BINARY) || { echo "$(BINARY) is missing: make release first" >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(DOC)/examples
+	strip --strip-all -o $(DESTDIR)$(PREFIX)/bin/koobatch $(BINARY)
+	chmod 755 $(DESTDIR)$(PREFIX)/bin/koobatch
+	test -e $(DESTDIR)$(SYSCONFDIR)/koobatch/koobatch.yaml || \
+	  install -D -m 644 etc/koobatch.yaml $(DESTDIR)$(SYSCONFDIR)/koobatch/koobatch.yaml
+	install -D -m 644 systemd/koobatch.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/koobatch.conf
+	install -D -m 644 systemd/koobatch.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/koobatch.conf
+	install -d $(DESTDIR)$(UNITS)
+	for unit in koobatch.service koobatch@.service; do \
+	  sed 's|/usr/bin/koobatch|$(PREFIX)/bin/koobatch|' systemd/$$unit >$(DESTDIR)$(UNITS)/$$unit && \
+	  chmod 644 $(DESTDIR)$(UNITS)/$$unit || exit 1; done
+	for page in 1/koobatch.1 5/koobatch.yaml.5; do \
+	  install -d $(DESTDIR)$(PREFIX)/share/man/man$${page%/*} && \
+	  sed 's|@VERSION@|$(VERSION)|' etc/man/$${page#*/} | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man$$page.gz && \
+	  chmod 644 $(DESTDIR)$(PREFIX)/share/man/man$$page.gz || exit 1; done
+	install -m 644 etc/koobatch.yaml systemd/examples/* $(DESTDIR)$(DOC)/examples
+	for shell in bash:$(BASH_COMPLETIONS)/koobatch zsh:$(ZSH_COMPLETIONS)/_koobatch \
+	    fish:$(FISH_COMPLETIONS)/koobatch.fish; do \
+	  install -D -m 644 /dev/null $(DESTDIR)$${shell#*:} && \
+	  $(BINARY) --generate-completion-script $${shell%%:*} | sed '1{/^#!/d}' >$(DESTDIR)$${shell#*:} || exit 1; done
+
+deb: release
+	etc/debian/build.sh $(BINARY) $(PACKAGE)
+
+check:
+	Tests/Release/check.sh $(BINARY) $(PACKAGE)
+
+systemd:
+	Tests/Systemd/service.sh $(PACKAGE) $(SIMULATOR)
+
 bench: setup
 	swift build $(RELEASE_FLAGS) --product koobatch
 	swift build $(RELEASE_FLAGS) --product koophone-sim
@@ -32,7 +84,7 @@ bench: setup
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests migrations
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run Tests/Demo/demo.sh Tests/Systemd/verify.sh Tests/setup.sh; \
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
 	else echo "shellcheck is missing: the scripts are not checked"; fi
 
 setup:

@@ -17,7 +17,8 @@ public struct OwnerLock: ~Copyable, Sendable {
     /// Takes the lock, or throws `StoreError.owned` at once with what the owner wrote of itself.
     public init(database path: String, owner: String) throws {
         let lockPath = path + ".lock"
-        let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        FileSystem.createIfMissing(lockPath)
+        let descriptor = open(lockPath, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw StoreError.cannotLock(path: lockPath, reason: String(cString: strerror(errno)))
         }

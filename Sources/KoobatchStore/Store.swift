@@ -57,7 +57,11 @@ public struct Store: Sendable {
             // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
             try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
-        if !create, !FileSystem.exists(path) { throw StoreError.missing(path: path) }
+        if create {
+            FileSystem.createIfMissing(path)
+        } else if !FileSystem.exists(path) {
+            throw StoreError.missing(path: path)
+        }
         let database: DatabaseQueue
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)

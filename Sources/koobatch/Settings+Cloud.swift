@@ -82,11 +82,24 @@ extension Settings {
         credential: String
     ) -> String? {
         if let configured = reader.text(key) { return configured }
-        let usual = [environment["CREDENTIALS_DIRECTORY"], "/etc/koobatch"].compactMap(\.self)
-            .map { "\($0)/\(credential)" }
-        if let file = usual.first(where: FileManager.default.fileExists) { return file }
-        reader.problem(key, "required: the path of a file with it (or LoadCredential=\(credential):… in the unit)")
+        let usual = "/etc/koobatch/\(credential)"
+        if let directory = environment["CREDENTIALS_DIRECTORY"] {
+            let file = "\(directory)/\(credential)"
+            if hasContents(file) { return file }
+        } else if FileManager.default.fileExists(atPath: usual) {
+            return usual
+        }
+        reader.problem(
+            key,
+            "required: the path of a file with it; for a service, write it to the file of LoadCredential=\(credential): in the unit"
+        )
         return nil
+    }
+
+    /// Whether there is more than white space in a file: the units pass a blank credential where its file is missing.
+    private static func hasContents(_ file: String) -> Bool {
+        let contents = FileManager.default.contents(atPath: file) ?? Data()
+        return !contents.allSatisfy { $0 == 0x20 || (0x09...0x0D).contains($0) }
     }
 
     private static func checked<Value>(

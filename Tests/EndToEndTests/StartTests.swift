@@ -24,6 +24,24 @@ struct StartTests {
         }
     }
 
+    @Test("a credential that systemd passes is used, a blank one is not", arguments: ["\n", "", "t0\n"])
+    func credential(contents: String) throws {
+        let koobatch = try Koobatch()
+        let configuration = koobatch.folder.appending(path: "credential.yaml")
+        // The endpoint is wrong, so that the program ends at once.
+        try "koophone: {endpoint: 'http://example.com'}\n".write(to: configuration, atomically: true, encoding: .utf8)
+        try contents.write(to: koobatch.folder.appending(path: "token"), atomically: true, encoding: .utf8)
+        let run = try ChildProcess(
+            "koobatch",
+            ["run", "--config", configuration.path],
+            in: koobatch.folder,
+            environment: ["CREDENTIALS_DIRECTORY": koobatch.folder.path]
+        )
+        #expect(run.wait() == 78)
+        let isMissed = try run.errors.contains("koophone.auth.token_file: required")
+        #expect(isMissed == (contents != "t0\n"))
+    }
+
     @Test("the environment overrides the file")
     func environment() throws {
         let koobatch = try Koobatch()

@@ -1,14 +1,58 @@
 #!/bin/bash
-# Holds the release binary against what it may need at run time. $1: the binary.
+# Holds what is shipped against what it may need and must have. $1: the release binary; $2: the package made of it.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+binary=$(realpath "$1")
+package=$(realpath "$2")
+cd "$here/../.."
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() {
+    echo "$1" >&2
+    failed=1
+}
+
+# The program: few libraries, and it works.
 allowed='linux-vdso|ld-linux|libc\.so|libm\.so|libgcc_s|libstdc\+\+|libz\.so|libsqlite3|libpthread|libdl|librt'
-others=$(ldd "$1" | grep -vE "$allowed" || true)
-if [ -n "$others" ]; then
-    echo "$1 needs more than libsqlite3, libstdc++, zlib and glibc:" >&2
-    echo "$others" >&2
-    exit 1
+others=$(ldd "$binary" | grep -vE "$allowed" || true)
+[ -z "$others" ] || fail "$binary needs more than libsqlite3, libstdc++, zlib and glibc: $others"
+"$binary" migrate --database "$work/koobatch.db"
+
+# The package: of this version, of the same program, with nothing that Debian's checker minds.
+[ "$(dpkg-deb --field "$package" Version)" = "$("$binary" --version)" ] || fail "$package is of another version"
+depends=$(dpkg-deb --field "$package" Depends | sed -E 's/ \([^)]*\)//g')
+[ "$depends" = "libc6, libgcc-s1, libsqlite3-0, libstdc++6, zlib1g" ] || fail "$package depends on $depends"
+dpkg-deb --extract "$package" "$work/root"
+[ "$("$work/root/usr/bin/koobatch" --version)" = "$("$binary" --version)" ] || fail "the stripped program does not run"
+(cd "$work/root" && dpkg-deb --info "$package" md5sums | md5sum --check --quiet) || fail "md5sums is wrong"
+if command -v lintian >/dev/null; then
+    lintian --allow-root --fail-on error,warning "$package" || fail "lintian minds $package"
+else
+    echo "lintian is missing: the package is not checked"
 fi
-"$1" --version
-"$1" migrate --database "$(mktemp -d)/koobatch.db"
-echo "$1: $(stat -c %s "$1") bytes, $(ldd "$1" | grep -c so) libraries, all of them allowed"
+
+# The manual names every subcommand and every key of the configuration.
+man() { gzip -dc "$work/root/usr/share/man/$1.gz"; }
+for subcommand in $("$binary" --help | sed -n '/^SUBCOMMANDS:/,/^$/s/^  \([a-z]\+\) .*/\1/p'); do
+    man man1/koobatch.1 | grep -E '^\.(B|BR) ' | grep -qw "$subcommand" || fail "koobatch(1) does not name $subcommand"
+    for file in bash-completion/completions/koobatch zsh/vendor-completions/_koobatch fish/vendor_completions.d/koobatch.fish; do
+        grep -qw "$subcommand" "$work/root/usr/share/$file" || fail "$file does not complete $subcommand"
+    done
+done
+keys=$(sed -E 's/^( *)#/\1/' etc/koobatch.yaml | awk -F: '
+    match($0, /^(    |  )?[a-z_]+:/) {
+        depth = (match($0, /[a-z]/) - 1) / 2; name[depth] = $1; gsub(/ /, "", name[depth])
+        key = name[0]; for (i = 1; i <= depth; i++) key = key "." name[i]
+        if (last != "" && index(key, last ".") != 1) print last
+        last = key
+    }
+    END { print last }')
+for key in $keys; do
+    man man5/koobatch.yaml.5 | grep -qxF ".B $key" || fail "koobatch.yaml(5) does not name $key"
+done
+
+[ $failed = 0 ]
+echo "$binary: $(stat -c %s "$binary") bytes, $(stat -c %s "$work/root/usr/bin/koobatch") stripped, needs $depends"
+echo "$package: $(stat -c %s "$package") bytes; $(wc -w <<<"$keys") keys in the manual"
