@@ -83,9 +83,9 @@ public struct Submitter: Service {
                     line.started(turn.claims.count, by: .submission, at: now)
                     for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = places < wanted ? line.nextLook(at: now) : nil
-                    // The halves of a split chunk are due at once.
-                    let split = turn.decisions.contains(.split) ? now : nil
-                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, split].compactMap(\.self).min()
+                    // What was recorded may have made chunks due: it frees places under max_concurrency, and splits.
+                    let freed = !turn.decisions.isEmpty && wanted == 0 && free > 0 ? now : nil
+                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, freed].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {

@@ -68,7 +68,6 @@ struct RolloutTests {
         try koobatch.wait(for: "SELECT submitted = 40 FROM job_progress")
         koobatch.crash()
         #expect(try koobatch.executions().count == 40)
-        #expect(try koobatch.shell.run("SELECT blocker FROM why") == "daemon")
         try koobatch.start()
         try koobatch.waitUntilFinished()
         #expect(try koobatch.counts() == "succeeded 320")

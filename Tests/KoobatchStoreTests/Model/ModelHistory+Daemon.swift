@@ -95,13 +95,15 @@ extension ModelHistory {
             let id = answer.claim.job.rawValue
             var ids = new[id] ?? []
             let due = dues[answer.claim.chunk.rawValue] ?? now
-            if due < now || due > now + .seconds(60) { return "due again at \(due)" }
+            var isWrong = false
             change(answer.claim) { job, index in
                 guard job.chunks[index].attempt == answer.claim.attempt else { return }
+                isWrong = due < now || due > now + .seconds(60)
                 job.answer(index, answer.outcome, missing: answer.missing, due: due, at: now) {
                     ids.isEmpty ? 0 : ids.removeFirst()
                 }
             }
+            if isWrong { return "due again at \(due)" }
             new[id] = ids
         }
         return nil

@@ -60,7 +60,9 @@ struct ModelHistory {
     }
 
     /// Ends the history, and holds every instance against the model.
-    mutating func end() async throws -> String? {
+    ///
+    /// - Parameter isAudited: whether every view is read too, which takes longer than the rest.
+    mutating func end(isAudited: Bool) async throws -> String? {
         let stored = try await user.rows(
             "SELECT command_job_id, instance_id, state FROM instance_status ORDER BY 1, 2, 3"
         )
@@ -70,10 +72,10 @@ struct ModelHistory {
             let state = job.isStopped ? "cancelled" : "pending"
             expected += job.names[job.planned...].map { ["\(job.id)", $0, state] }
         }
-        let complaints = try await Audit.complaints(user)
-        for id in jobs.keys where jobs[id]?.isFinished == false {
+        let complaints = isAudited ? try await Audit.complaints(user) : []
+        for id in jobs.keys where jobs[id]?.isOpen == true {
             try await user.user(
-                "UPDATE command_jobs SET state = 'cancelled' WHERE id = ? AND state <> 'cancelled'",
+                "UPDATE command_jobs SET state = 'cancelled' WHERE id = ?",
                 [id]
             )
         }
