@@ -289,7 +289,7 @@ DROP VIEW job_status;
 CREATE VIEW job_status AS
 -- A row per command job: its state, its instances by state (they add up to total), and how far it is. eta is from the
 -- speed of the last one to two minutes, or since the job began to run, was resumed or run again, if that is later; NULL
--- unless it runs and results have come in that time.
+-- unless it runs, results have come in that time and more are to come.
 SELECT j.id,
        j.label,
        j.command,
@@ -308,6 +308,7 @@ SELECT j.id,
        j.started_at,
        j.finished_at,
        CASE WHEN p.succeeded + p.failed + p.unknown + p.cancelled + p.rejected > s.since_done
+                 AND p.succeeded + p.failed + p.unknown + p.cancelled + p.rejected < p.total
             THEN strftime('%Y-%m-%dT%H:%M:%fZ',
                           min(julianday('now')
                               + (julianday('now') - julianday(s.since_at))

@@ -9,8 +9,8 @@ extension ModelHistory {
         func pick<Value>(_ values: Value...) -> Value { values[Int.random(in: values.indices, using: &random)] }
         let canary: Int? = pick(nil, nil, nil, 1, 3)
         let expiresAt: Timestamp? = pick(nil, nil, nil, driver.now + .seconds(200))
-        let runAt = pick(Timestamp.start, driver.now, driver.now + .seconds(30))
-        let state = pick(CommandJobState.queued, .queued, .queued, .paused)
+        let runAt = pick(Timestamp.start, .start, .start, driver.now, driver.now + .seconds(30))
+        let state = pick(CommandJobState.queued, .queued, .queued, .queued, .queued, .queued, .paused)
         var job = ModelJob(id: 0, names: names, state: state, runAt: runAt, canary: canary)
         job.pause = state == .paused ? .hand : nil
         job.key = pick(nil, nil, "k")
@@ -25,15 +25,7 @@ extension ModelHistory {
             "\(names.count) canary \(canary ?? 0) max_errors \(job.maxErrors ?? "") \(state)\(isRefused ? ", to be refused" : "")"
         )
         do {
-            let id = try await user.insertJob(
-                names,
-                [
-                    "run_at": "'\(runAt)'", "canary": text(canary), "state": "'\(state.rawValue)'",
-                    "unique_key": text(job.key), "priority": "\(job.priority)", "expires_at": text(expiresAt),
-                    "max_attempts": "\(job.maxAttempts)", "on_unknown": "'\(job.onUnknown.rawValue)'",
-                    "max_concurrency": text(job.maxConcurrency), "max_errors": text(job.maxErrors),
-                ]
-            ).rawValue
+            let id = try await insert(job, canary)
             if isRefused { return "the insert was not refused" }
             jobs[id] = job.numbered(id)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
@@ -42,15 +34,31 @@ extension ModelHistory {
         return nil
     }
 
-    private func text(_ value: (some CustomStringConvertible)?) -> String {
-        value.map { "'\($0)'" } ?? "NULL"
+    /// With parameters: preparing anew what fires so many triggers takes longer than running it.
+    private func insert(_ job: ModelJob, _ canary: Int?) async throws -> Int64 {
+        let names = "[\(job.names.map { "\"\($0)\"" }.joined(separator: ","))]"
+        return try await user.writeWithoutTransaction { db in
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO command_jobs (command, instance_ids, run_at, canary, state, unique_key, priority, expires_at,
+                                              max_attempts, on_unknown, max_concurrency, max_errors)
+                    VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(
+                arguments: [
+                    names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts,
+                    job.onUnknown, job.maxConcurrency, job.maxErrors,
+                ]
+            )
+            return db.lastInsertedRowID
+        }
     }
 
     mutating func steer() async throws -> String? {
         guard let id = jobs.keys.sorted().randomElement(using: &random), let job = jobs[id] else { return nil }
         let now = driver.now
         let statements: [ModelStatement] =
-            [CommandJobState.cancelled, .paused, .paused, .running, .running, .queued, .queued].map { .state($0) }
+            [CommandJobState.paused, .running, .running, .running, .running, .queued, .queued].map { .state($0) }
             + CommandJobState.allCases.map { .state($0) }
             + [.priority(0), .priority(1), .priority(2), .maxConcurrency(nil), .maxConcurrency(1), .maxConcurrency(3)]
             + [.maxErrors(nil), .maxErrors("0"), .maxErrors("1"), .maxErrors("50%"), .canary(2)]

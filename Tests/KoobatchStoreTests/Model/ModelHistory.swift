@@ -6,8 +6,16 @@ import Testing
 
 /// A random course of events, lived through by a database and by a model of it.
 struct ModelHistory {
-    private enum Step: CaseIterable {
-        case insert, plan, claim, claimAll, answer, poll, tick, steer, steerAgain, settle, recover, expire, delete
+    private enum Step {
+        case insert, work, plan, claim, answer, poll, tick, steer, settle, recover, expire, delete
+
+        /// How often each comes: jobs have to get somewhere for there to be something to steer.
+        static let weighted: [Step] =
+            [
+                .insert, .insert, .work, .work, .work, .work, .work, .plan, .claim, .claim, .answer, .answer, .answer,
+                .poll,
+            ]
+            + [.tick, .steer, .steer, .steer, .steer, .steer, .settle, .recover, .expire, .delete]
     }
 
     private(set) var steps: [String] = []
@@ -24,11 +32,19 @@ struct ModelHistory {
         user = try database.observer()
     }
 
-    /// Starts anew in an empty database.
-    mutating func begin(seed: UInt64) {
+    /// Lives through a history in a database that is empty and leaves it empty.
+    ///
+    /// - Parameter stride: after how many steps the database and the model are compared; also at the end.
+    /// - Returns: how they differ, if they do; `steps` are those until then.
+    mutating func live(seed: UInt64, comparingEvery stride: Int) async throws -> String? {
         random = SeededGenerator(seed: seed)
         driver.now = .start
         (steps, jobs, sent) = ([], [:], [])
+        for number in 1...24 {
+            if let divergence = try await step(isCompared: number % stride == 0) { return divergence }
+        }
+        if let divergence = try await difference() { return divergence }
+        return try await end(isAudited: seed % 10 == 0)
     }
 
     /// Adds to what the current step is called.
@@ -37,32 +53,32 @@ struct ModelHistory {
     }
 
     /// Does something and returns how the database and the model differ after it.
-    mutating func step() async throws -> String? {
-        let step = jobs.isEmpty ? .insert : try #require(Step.allCases.randomElement(using: &random))
+    private mutating func step(isCompared: Bool) async throws -> String? {
+        let step = jobs.isEmpty ? .insert : try #require(Step.weighted.randomElement(using: &random))
         steps.append("\(step)")
         let complaint: String? =
             switch step {
             case .insert: try await insert()
             case .plan: try await plan(chunkSize: Int.random(in: 1...6, using: &random))
             case .claim: try await claim(Int.random(in: 1...5, using: &random))
-            case .claimAll: try await claim(100)
+            case .work: try await work()
             case .answer: try await answer()
             case .poll: try await poll()
             case .tick: tick()
-            case .steer, .steerAgain: try await steer()
+            case .steer: try await steer()
             case .settle: try await settle()
             case .recover: try await recover()
             case .expire: try await expire()
             case .delete: try await delete()
             }
         if let complaint { return complaint }
-        return try await difference()
+        return isCompared ? try await difference() : nil
     }
 
     /// Ends the history, and holds every instance against the model.
     ///
     /// - Parameter isAudited: whether every view is read too, which takes longer than the rest.
-    mutating func end(isAudited: Bool) async throws -> String? {
+    private mutating func end(isAudited: Bool) async throws -> String? {
         let stored = try await user.rows(
             "SELECT command_job_id, instance_id, state FROM instance_status ORDER BY 1, 2, 3"
         )
@@ -88,6 +104,15 @@ struct ModelHistory {
         let differing = Set(story).symmetricDifference(expected)
         return differing.isEmpty && story.count == expected.count
             ? nil : "instance_status and the model differ in \(differing)"
+    }
+
+    /// A while in which the daemon is left to itself.
+    private mutating func work() async throws -> String? {
+        _ = tick()
+        if let complaint = try await plan(chunkSize: Int.random(in: 1...4, using: &random)) { return complaint }
+        if let complaint = try await claim(Int.random(in: 2...6, using: &random)) { return complaint }
+        if let complaint = try await answer() { return complaint }
+        return try await poll()
     }
 
     private mutating func tick() -> String? {
