@@ -140,7 +140,9 @@ extension Store {
         try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT p.command_job_id, p.priority, j.max_concurrency - p.in_flight_chunks
+                    SELECT p.command_job_id,
+                           p.priority,
+                           min(p.waiting_chunks, coalesce(j.max_concurrency - p.in_flight_chunks, p.waiting_chunks))
                       FROM job_progress AS p
                       JOIN command_jobs AS j ON j.id = p.command_job_id
                      WHERE p.job_state = 'running'

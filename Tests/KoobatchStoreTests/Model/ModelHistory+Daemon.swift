@@ -38,10 +38,11 @@ extension ModelHistory {
                     return "claimed \(claims) where \(first) are first"
                 }
             }
-            // Turns: nobody has two more than one who wants more.
+            // Turns: nobody has two more than one who wants more, unless some of what waits is not due.
             let least = claimable.filter { $0.value.count > mine[$0.key]?.count ?? 0 }.map { mine[$0.key]?.count ?? 0 }
                 .min()
-            if let least, let most = mine.values.map(\.count).max(), most > least + 1 {
+            let isDue = equals.allSatisfy { job in job.waiting.allSatisfy { $0.due <= driver.now } }
+            if isDue, let least, let most = mine.values.map(\.count).max(), most > least + 1 {
                 return "one job has \(most) places and another \(least)"
             }
             left -= claimed
