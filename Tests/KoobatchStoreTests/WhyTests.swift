@@ -35,21 +35,21 @@ struct WhyTests {
         #expect(rows == wait.rows)
     }
 
-    private static func insert(_ columns: KeyValuePairs<String, String> = [:]) -> String {
+    static func insert(_ columns: KeyValuePairs<String, String> = [:]) -> String {
         let names = columns.map { ", \($0.key)" }.joined()
         let values = columns.map { ", \($0.value)" }.joined()
         return
             "INSERT INTO command_jobs (command, instance_ids\(names)) VALUES ('id', '[\"a\",\"b\",\"c\",\"d\"]'\(values))"
     }
 
-    private static let later = "2099-01-01T00:00:00.000Z"
+    static let later = "2099-01-01T00:00:00.000Z"
     private static let lookLater = "UPDATE chunks SET next_poll_at = '\(later)' WHERE state = 'submitted'"
     private static let twoChunks = Stages.plan(job: 1, chunks: ["a", "b"], ["c", "d"])
     private static let turn = "its turn: jobs of one priority share the requests that may be in flight at once"
 
     // MARK: What the job itself waits for
 
-    private static let waits: [Case] = [
+    static let waits: [Case] = [
         Case("its turn", insert(), rows: ["1", "", "turn", turn, "now"]),
         Case(
             "jobs of higher priority, which are named",
@@ -184,7 +184,7 @@ struct WhyTests {
 
     private static func daemon(_ change: String) -> String { "UPDATE daemon_state SET \(change)" }
 
-    private static let line: [Case] = [
+    static let line: [Case] = [
         Case(
             "a daemon that never ran",
             insert(),
@@ -247,68 +247,4 @@ struct WhyTests {
             rows: ["1", "", "run_at", "not before run_at, \(later)", later]
         ),
     ]
-
-    // MARK: What chunks wait for
-
-    private static func retry(_ outcome: String) -> String {
-        """
-        \(Stages.claim(1)) \(Stages.close(1, outcome))
-        UPDATE chunks SET state = 'pending', next_attempt_at = '\(later)', error_code = 'E', error_msg = 'm' WHERE id = 1
-        """
-    }
-
-    private static let one = Stages.plan(job: 1, chunks: ["a", "b", "c", "d"])
-    private static let backoff = [
-        "1", "", "backoff", "chunks that wait for their next attempt: 1; see their rows", later,
-    ]
-
-    private static let chunks: [Case] =
-        [
-            ("refused", "its last request was refused: E m"),
-            ("not_sent", "its last request never reached the API: E m"),
-            ("throttled", "its last request was throttled: E m"),
-            ("unauthenticated", "its last request was refused for the credentials: E m"),
-            ("unknown", "its last request was sent and the answer lost: E m"),
-        ].map { outcome, text in
-            Case(
-                "a chunk whose request was \(outcome)",
-                insert(),
-                one,
-                retry(outcome),
-                rows: backoff,
-                ["1", "1", "backoff", "\(text); 1 of 8 attempts are used", later]
-            )
-        } + [
-            Case(
-                "a chunk that is to be sent again, of a paused job",
-                insert(),
-                one,
-                retry("refused"),
-                "UPDATE command_jobs SET state = 'paused'",
-                rows: [
-                    "1", "", "pause",
-                    "paused by hand; resume with UPDATE command_jobs SET state = 'running' WHERE id = 1", "",
-                ],
-                [
-                    "1", "1", "backoff",
-                    "its last request was refused: E m; 1 of 8 attempts are used; its job is paused", "",
-                ]
-            ),
-            Case(
-                "a chunk on hold",
-                insert(),
-                one,
-                Stages.claim(1) + Stages.lose(1),
-                rows: [
-                    "1", "", "hold",
-                    "chunks on hold, because their answers were lost: 1; a person decides, see their rows", "",
-                ],
-                [
-                    "1", "1", "hold",
-                    "a request was sent and its answer lost: L lost; UPDATE chunks SET state = 'pending' WHERE id = 1 "
-                        + "sends it again, 'failed' gives it up",
-                    "",
-                ]
-            ),
-        ]
 }
