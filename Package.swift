@@ -164,6 +164,7 @@ let package = Package(
             dependencies: [
                 "KoobatchCloud",
                 "KoobatchCore",
+                "KoobatchStore",
                 "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -77,32 +77,6 @@ BEGIN
        AND EXISTS (SELECT 1 FROM job_progress WHERE command_job_id = NEW.id AND trial = 'refused');
 END;
 
--- As before, but for a refused command, which is no reason to pause: it has come to its end.
-DROP TRIGGER job_progress_max_errors;
-CREATE TRIGGER job_progress_max_errors
-AFTER UPDATE OF failed, rejected, waiting_chunks ON job_progress
-WHEN NEW.failed + NEW.rejected > NEW.errors_forgiven
-     -- More have failed, or a chunk that was in flight is to be sent again.
-     AND (NEW.failed + NEW.rejected > OLD.failed + OLD.rejected OR NEW.waiting_chunks > OLD.waiting_chunks)
-     AND NEW.job_state = 'running'
-     AND NEW.trial <> 'refused'
-     AND NEW.replan_upto IS NULL
-     AND (NEW.waiting_chunks > 0 OR NEW.planned < NEW.total)
-BEGIN
-    UPDATE command_jobs
-       SET state        = 'paused',
-           state_reason = 'max_errors: ' || (NEW.failed + NEW.rejected - NEW.errors_forgiven)
-                          || ' instances failed, more than ' || max_errors || '; resume to go on counting from here, or cancel'
-     WHERE id = NEW.command_job_id
-       AND state = 'running'
-       AND max_errors IS NOT NULL
-       AND NEW.failed + NEW.rejected - NEW.errors_forgiven
-           > CASE WHEN max_errors LIKE '%\%' ESCAPE '\'
-                  THEN NEW.total * CAST(max_errors AS INTEGER) / 100.0
-                  ELSE CAST(max_errors AS INTEGER)
-             END;
-END;
-
 -- As before, and a pending chunk of a refused command is rejected without being sent.
 DROP TRIGGER chunks_check_state;
 CREATE TRIGGER chunks_check_state

@@ -47,7 +47,7 @@ extension Store {
                                                         AND c.id > p.trial_after
                                                         AND c.state = 'split'
                                                         AND c.root_id IS NULL)))
-                               ELSE j.max_concurrency
+                               ELSE coalesce(j.max_concurrency, p.in_flight_chunks + p.waiting_chunks)
                            END - p.in_flight_chunks AS room,
                            p.trial,
                            p.trial_chunk
@@ -57,7 +57,7 @@ extension Store {
                        AND p.waiting_chunks > 0
                        AND p.run_at <= ?1
                        AND (p.expires_at IS NULL OR p.expires_at > ?1)
-                       AND coalesce(room > 0, true)
+                       AND room > 0
                        AND CASE p.trial
                                WHEN 'refused' THEN false
                                WHEN 'dividing'

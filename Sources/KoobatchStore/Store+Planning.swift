@@ -40,7 +40,13 @@ public struct PlannedSlice: Hashable, Sendable {
 }
 
 extension Store {
-    /// The jobs to be cut into chunks next, by priority and age, until they hold `instances` instances or more.
+    /// Due jobs from which on the planner reads them in order instead of sorting them.
+    private static let many = 1_000
+
+    /// The jobs to be cut into chunks next, until they hold `instances` instances or more.
+    ///
+    /// Higher priorities first; jobs of one priority take turns, and one that has had none goes before the others.
+    /// Reads no more than it needs, however many jobs are queued or wait for their `run_at`.
     ///
     /// - Parameter known: a job whose list the caller has parsed already; its list is not read again.
     public func jobsToPlan(
@@ -49,18 +55,35 @@ extension Store {
         known: CommandJobID?
     ) async throws -> [PlannableJob] {
         try await read { db in
+            let due = try Int.fetchOne(
+                db.cachedStatement(
+                    sql: """
+                        SELECT count(*)
+                          FROM (SELECT 1
+                                  FROM job_progress INDEXED BY job_progress_plannable
+                                 WHERE job_state IN ('queued', 'running')
+                                   AND (planned < plan_limit OR replan_upto IS NOT NULL)
+                                   AND run_at <= ?
+                                 LIMIT ?)
+                        """
+                ),
+                arguments: [now, Self.many]
+            )
+            guard let due, due > 0 else { return [] }
+            // Few are found by their time and sorted. Many are read in order, past those whose time has not come.
+            let index = due < Self.many ? "job_progress_plannable" : "job_progress_to_plan"
             let rows = try Row.fetchCursor(
                 db.cachedStatement(
                     sql: """
-                        SELECT p.command_job_id, p.planned + p.set_aside, p.plan_limit, p.total
-                          FROM job_progress AS p
-                         WHERE p.job_state IN ('queued', 'running')
-                           AND (p.planned < p.plan_limit OR p.replan_upto IS NOT NULL)
-                           AND p.planned + p.set_aside < p.plan_limit
-                           AND p.replan_upto IS NULL
-                           AND p.run_at <= ?1
-                           AND (p.expires_at IS NULL OR p.expires_at > ?1)
-                         ORDER BY p.priority DESC, p.command_job_id
+                        SELECT command_job_id, planned + set_aside, plan_limit, total
+                          FROM job_progress INDEXED BY \(index)
+                         WHERE job_state IN ('queued', 'running')
+                           AND (planned < plan_limit OR replan_upto IS NOT NULL)
+                           AND planned + set_aside < plan_limit
+                           AND replan_upto IS NULL
+                           AND run_at <= ?1
+                           AND (expires_at IS NULL OR expires_at > ?1)
+                         ORDER BY priority DESC, (planned + 32767) / 32768, command_job_id
                          LIMIT 256
                         """
                 ),

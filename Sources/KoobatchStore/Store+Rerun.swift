@@ -9,25 +9,10 @@ extension Store {
     ///
     /// - Returns: whether anything was moved; call again until it is not.
     public func replan(at now: Timestamp, chunkSize: Int, chunks limit: Int) async throws -> Bool {
-        try await write { db in
-            guard
-                let job = try CommandJobID.fetchOne(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT command_job_id
-                              FROM job_progress
-                             WHERE job_state IN ('queued', 'running')
-                               AND (planned < plan_limit OR replan_upto IS NOT NULL)
-                               AND replan_upto IS NOT NULL
-                               AND run_at <= ?1
-                               AND (expires_at IS NULL OR expires_at > ?1)
-                             ORDER BY priority DESC, command_job_id
-                             LIMIT 1
-                            """
-                    ),
-                    arguments: [now]
-                )
-            else { return false }
+        // Most often there is none: no write lock for that.
+        guard try await read({ try Self.jobToReplan(at: now, $0) }) != nil else { return false }
+        return try await write { db in
+            guard let job = try Self.jobToReplan(at: now, db) else { return false }
             try Self.run(job, db)
             let old = try Self.chunksToReplan(of: job, limit: limit, db)
             let again = try old.flatMap { try Self.supersede($0, db) }
@@ -44,6 +29,24 @@ extension Store {
             )
             return true
         }
+    }
+
+    private static func jobToReplan(at now: Timestamp, _ db: Database) throws -> CommandJobID? {
+        try CommandJobID.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT command_job_id
+                      FROM job_progress INDEXED BY job_progress_to_replan
+                     WHERE job_state IN ('queued', 'running')
+                       AND replan_upto IS NOT NULL
+                       AND run_at <= ?1
+                       AND (expires_at IS NULL OR expires_at > ?1)
+                     ORDER BY priority DESC, command_job_id
+                     LIMIT 1
+                    """
+            ),
+            arguments: [now]
+        )
     }
 
     private static func chunksToReplan(of job: CommandJobID, limit: Int, _ db: Database) throws -> [ChunkID] {

@@ -6,9 +6,16 @@ import Foundation
 struct KoobatchBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "koobatch-bench",
-        abstract: "Measures the built koobatch against the built koophone-sim: throughput, latency, idle cost.",
-        discussion: "Uses the programs beside itself; build them in release configuration first."
+        abstract: "Measures the built koobatch against the built koophone-sim.",
+        discussion: "Uses the programs beside itself; build them in release configuration first.",
+        subcommands: [Load.self, Control.self, History.self],
+        defaultSubcommand: Load.self
     )
+}
+
+/// Throughput, latency, idle cost.
+struct Load: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Throughput, latency, idle cost.")
 
     @Option(help: "Instances of the throughput job.")
     var instances = 100_000

@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchCore
 import KoobatchMigrations
 import KoobatchStore
 import TestSupport
@@ -57,6 +58,44 @@ struct MigrationTests {
         #expect(try shell.rows(counts) == before)
         #expect(try shell.rows("PRAGMA integrity_check;") == [["ok"]])
         _ = try Store(path: path)
+    }
+
+    @Test("keeps the rows of a database of version 1, which go on under the rules of this one")
+    func fromTheFirst() async throws {
+        try shell.rows(
+            """
+            PRAGMA journal_mode = WAL;
+            \(Migrations.all[0].sql)
+            PRAGMA user_version = 1;
+            \(Stages.statements)
+            """
+        )
+        let tables = ["command_jobs", "job_progress", "chunks", "instance_jobs", "attempts"]
+        func rows() throws -> [[String]] {
+            try tables.flatMap { try shell.rows("SELECT '\($0)', * FROM \($0);") }.map { Array($0.prefix(12)) }
+        }
+        let before = try rows()
+        #expect(try Store.migrate(path: path) == (1, Migrations.current))
+        #expect(try rows() == before)
+        #expect(try shell.rows("SELECT command_job_id, since_done FROM job_pace;") == [["2", "6"]])
+        // Two instances of the running job have failed.
+        try shell.rows("UPDATE command_jobs SET max_errors = 1 WHERE id = 2;")
+        #expect(
+            try shell.value("SELECT blocker FROM why WHERE command_job_id = 2 AND chunk_id IS NULL") == "max_errors"
+        )
+        try shell.rows(
+            "UPDATE command_jobs SET state = 'running' WHERE id = 2; UPDATE command_jobs SET state = 'queued' WHERE id = 4;"
+        )
+        var driver = StoreDriver(try Store(path: path))
+        driver.now = Timestamp(millisecondsSinceEpoch: 4_102_444_800_000)
+        _ = try await driver.store.recover(rules: driver.rules, at: driver.now, generator: SeededGenerator(seed: 1))
+        try await driver.plan()
+        try await driver.submitAll()
+        #expect(
+            try shell.rows("SELECT id, pending, submitted FROM job_status WHERE id IN (1, 2, 4);") == [
+                ["1", "0", "3"], ["2", "0", "6"], ["4", "0", "2"],
+            ]
+        )
     }
 
     @Test("runs beside a daemon")

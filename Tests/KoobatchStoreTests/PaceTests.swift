@@ -1,150 +1,76 @@
-import GRDB
-import KoobatchCore
-import KoobatchStore
+import TestSupport
 import Testing
 
-/// When results are asked for, and what becomes of those that come late.
-@Suite("The pace of results", .database)
+/// `job_status.eta`: from the speed of late, which pauses and new runs do not falsify.
+@Suite("Pace", .database)
 struct PaceTests {
-    private var driver: StoreDriver
-    private let user: DatabaseQueue
-    private let schedule: PollSchedule
+    private let shell: SQLiteShell
 
     init() throws {
-        let database = try TestDatabase.current()
-        driver = try StoreDriver(database)
-        user = try database.observer()
-        schedule = try #require(StoreDriver.rules.polling)
+        shell = try TestDatabase.current().shell
     }
 
-    private mutating func submit(_ count: Int, _ columns: KeyValuePairs<String, String> = [:]) async throws {
-        _ = try await user.insertJob((0..<count).map { "i\($0)" }, columns, onTrial: true)
-        try await driver.plan()
-        try await driver.submitAll()
+    /// Seconds from now to the eta of job 2 of `Stages`, of whose 12 instances 6 have an end; NULL is empty.
+    private func secondsLeft(after statements: String) throws -> String {
+        try shell.rows(
+            """
+            \(Stages.statements)
+            \(statements);
+            SELECT round((julianday(eta) - julianday('now')) * 86400, 0) FROM job_status WHERE id = 2;
+            """
+        ).last?.first ?? ""
     }
 
-    /// Looks at every task that is due at the time, and returns how many there were.
-    @discardableResult
-    private mutating func look(at seconds: Double, _ succeeded: @Sendable (String) -> Bool?) async throws -> Int {
-        driver.now = .start + .seconds(seconds)
-        let due = try await driver.store.duePolls(at: driver.now, places: 1_000, busy: []).due
-        var answers: [PollAnswer] = []
-        for poll in due { answers.append(try await driver.report(poll, user, succeeded)) }
-        _ = try await driver.store.record(answers, schedule: schedule, at: driver.now)
-        return due.count
+    private static func ago(_ seconds: Int) -> String {
+        "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-\(seconds) seconds')"
     }
 
-    private func firstLooks() async throws -> [[String?]] {
-        try await user.rows("SELECT next_poll_at, count(*) FROM chunks WHERE polls = 0 GROUP BY 1 ORDER BY 1")
+    @Test(
+        "is what the results of the last minutes make it",
+        arguments: [
+            // Six instances in 60 seconds, six are left.
+            ("UPDATE job_pace SET since_at = \(ago(60))", "60.0"),
+            // Two of them in 60 seconds.
+            ("UPDATE job_pace SET since_at = \(ago(60)), since_done = 4", "180.0"),
+            // None since.
+            ("UPDATE job_pace SET since_at = \(ago(60)), since_done = 6", ""),
+            // What is finished, paused or resumed a moment ago has no speed.
+            ("UPDATE job_pace SET since_at = \(ago(60)); UPDATE command_jobs SET state = 'paused' WHERE id = 2", ""),
+            (
+                """
+                UPDATE job_pace SET since_at = \(ago(60)); UPDATE command_jobs SET state = 'paused' WHERE id = 2;
+                UPDATE command_jobs SET state = 'running' WHERE id = 2
+                """, ""
+            ),
+            // A held chunk that is released takes its instances out of what was done: four in 60 seconds, eight are left.
+            (
+                "UPDATE job_pace SET since_at = \(ago(60)), since_done = 2; UPDATE chunks SET state = 'pending' WHERE id = 4",
+                "120.0"
+            ),
+        ]
+    )
+    func eta(_ statements: String, _ seconds: String) throws {
+        #expect(try secondsLeft(after: statements) == seconds)
     }
 
-    @Test("is found out by a few tasks, and the others are looked at once it is known")
-    mutating func scouts() async throws {
-        try await submit(32 * 100)
-        #expect(
-            try await firstLooks() == [
-                ["\(Timestamp.start + .seconds(1))", "4"], ["\(Timestamp.start + .seconds(10))", "96"],
-            ]
+    @Test("forgets what is older than two minutes")
+    func rotation() throws {
+        let rows = try shell.rows(
+            """
+            \(Stages.statements)
+            UPDATE job_pace SET since_at = \(Self.ago(500)), mark_at = \(Self.ago(61)), mark_done = 5;
+            \(Stages.finish(3))
+            SELECT round((julianday('now') - julianday(since_at)) * 86400, 0), since_done,
+                   round((julianday('now') - julianday(mark_at)) * 86400, 0), mark_done
+              FROM job_pace;
+            """
         )
-        #expect(try await look(at: 1) { _ in nil } == 4)
-        #expect(try await look(at: 2.5) { _ in true } == 4)
-        // The first result was there after 2.5 s at the latest; the other three moved that a little.
-        let seconds = try await user.row("SELECT CAST(round(result_seconds, 3) AS TEXT) FROM job_progress")
-        #expect(seconds == ["2.4"])
-        #expect(try await firstLooks() == [["\(Timestamp.start + .seconds(2.5))", "96"]])
-        #expect(try await look(at: 2.5) { _ in true } == 96)
-        #expect(try await user.row("SELECT state FROM job_status") == ["succeeded"])
+        #expect(rows.last == ["61.0", "5", "0.0", "8"])
     }
 
-    @Test("times the first look at what is submitted later")
-    mutating func later() async throws {
-        try await submit(32)
-        try await look(at: 1) { _ in nil }
-        try await look(at: 5) { $0.hasSuffix("-i0") ? true : nil }
-        #expect(try await user.row("SELECT CAST(result_seconds AS TEXT) FROM job_progress") == ["5.0"])
-        // What did not succeed runs again, in the same job.
-        try await user.user("UPDATE command_jobs SET result_timeout = 1")
-        try await look(at: 601) { $0.hasSuffix("-i1") ? false : true }
-        try await user.user("UPDATE command_jobs SET state = 'queued', result_timeout = NULL")
-        try await driver.plan()
-        try await driver.submitAll()
-        let typical = try #require(
-            try await user.row("SELECT CAST(result_seconds AS TEXT) FROM job_progress")[0].flatMap(Double.init)
-        )
-        #expect(try await firstLooks() == [["\(driver.now + .seconds(typical))", "1"]])
-    }
-
-    @Test("never makes a task wait beyond its deadline")
-    mutating func deadline() async throws {
-        try await submit(32 * 6, ["result_timeout": "4"])
-        #expect(
-            try await firstLooks() == [
-                ["\(Timestamp.start + .seconds(1))", "4"], ["\(Timestamp.start + .seconds(4))", "2"],
-            ]
-        )
-    }
-
-    @Test("lets a result that comes late better the end of its job")
-    mutating func late() async throws {
-        try await submit(3, ["result_timeout": "8"])
-        try await look(at: 1) { $0.hasSuffix("-i0") ? true : nil }
-        try await look(at: 8) { _ in nil }
-        #expect(try await user.row("SELECT state, succeeded, unknown FROM job_status") == ["partial", "1", "2"])
-        let finished = try await user.row("SELECT finished_at FROM job_status")
-        #expect(try await driver.store.duePolls(at: driver.now, places: 9, busy: []).next == .start + .seconds(12))
-
-        #expect(try await look(at: 12) { $0.hasSuffix("-i1") ? false : nil } == 1)
-        #expect(
-            try await user.row("SELECT state, succeeded, failed, unknown FROM job_status") == [
-                "partial", "1", "1", "1",
-            ]
-        )
-        #expect(try await look(at: 18) { $0.hasSuffix("-i2") ? true : nil } == 1)
-        #expect(
-            try await user.row("SELECT state, succeeded, failed, unknown FROM job_status") == [
-                "partial", "2", "1", "0",
-            ]
-        )
-        #expect(try await user.row("SELECT finished_at FROM job_status") == finished)
-        #expect(try await user.row("SELECT late_poll_at FROM chunks") == [nil])
-        #expect(try await Audit.complaints(user).isEmpty)
-    }
-
-    @Test("makes a job succeed by the last of its results, however late", arguments: [1, 3])
-    mutating func lateSuccess(_ count: Int) async throws {
-        try await submit(count, ["result_timeout": "8"])
-        try await look(at: 8) { _ in nil }
-        #expect(try await user.row("SELECT state FROM job_status") == ["failed"])
-        try await look(at: 12) { _ in true }
-        #expect(
-            try await user.row(
-                "SELECT s.state, p.job_state, s.succeeded FROM job_status AS s JOIN job_progress AS p ON p.command_job_id = s.id"
-            )
-                == ["succeeded", "succeeded", "\(count)"]
-        )
-        #expect(try await Audit.complaints(user).isEmpty)
-    }
-
-    @Test("looks late a few times and then no more")
-    mutating func noMore() async throws {
-        try await submit(1, ["result_timeout": "8"])
-        try await look(at: 8) { _ in nil }
-        var looks: [Timestamp] = []
-        while let next = try await driver.store.duePolls(at: driver.now, places: 9, busy: []).next {
-            looks.append(next)
-            try await look(at: (next - .start).inSeconds) { _ in nil }
-        }
-        #expect(looks.map { ($0 - .start).inSeconds } == [12, 18, 27])
-    }
-
-    @Test("leaves alone what has run again meanwhile")
-    mutating func rerun() async throws {
-        try await submit(2, ["result_timeout": "8"])
-        try await look(at: 8) { _ in nil }
-        try await user.user("UPDATE command_jobs SET state = 'queued'")
-        try await driver.plan()
-        try await look(at: 12) { _ in true }
-        #expect(try await user.row("SELECT state, pending, succeeded FROM job_status") == ["running", "2", "0"])
-        #expect(try await Audit.complaints(user).isEmpty)
+    @Test("is kept for running jobs only")
+    func runningOnly() throws {
+        let rows = try shell.rows("\(Stages.statements) SELECT command_job_id FROM job_pace;")
+        #expect(rows == [["2"]])
     }
 }

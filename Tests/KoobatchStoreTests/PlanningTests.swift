@@ -147,4 +147,16 @@ struct PlanningTests {
         }
         #expect(Set(try await driver.claim().flatMap(\.request.instanceIDs)) == Set(instances(40)))
     }
+
+    @Test("lets a job that has had nothing go before one of its priority that has, and priority before both")
+    func turns() async throws {
+        for _ in 0..<3 { _ = try await user.insertJob(["a", "b", "c"]) }
+        try await user.user("UPDATE command_jobs SET priority = 1 WHERE id = 3")
+        _ = try await driver.store.plan(
+            [PlannedSlice(job: CommandJobID(rawValue: 1), plannedBefore: 0, chunks: [["a"]])],
+            at: driver.now
+        )
+        let jobs = try await driver.store.jobsToPlan(at: driver.now, instances: 1_000, known: nil)
+        #expect(jobs.map(\.id.rawValue) == [3, 2, 1])
+    }
 }

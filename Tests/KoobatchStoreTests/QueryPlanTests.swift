@@ -14,12 +14,12 @@ struct QueryPlanTests {
         "job_progress_claimable", "job_progress_unfinished", "job_progress_deleting", "chunks_submitting",
         "chunks_held", "chunks_next_poll", "chunks_late_poll", "job_progress_refused", "job_progress_open",
         "set_aside_instances_free",
-        "sqlite_autoindex_error_policies_1",
+        "sqlite_autoindex_error_policies_1", "job_progress_to_plan", "job_progress_to_replan", "job_progress_ending",
     ]
     /// What is small or not a table.
     private static let small = [
         "e", "r", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
-        "instance_status", "why",
+        "instance_status", "why", "ahead", "a",
     ]
 
     static func readsTooMuch(_ step: String) -> Bool {
@@ -114,7 +114,8 @@ struct QueryPlanTests {
         )
         expect("chunks_next_attempt (next_attempt_at>?)", in: "SELECT min(due)")
         expect("job_progress_postponed (run_at>?)", in: "SELECT min(due)")
-        expect("job_progress_plannable (run_at<?)", in: "p.planned + p.set_aside, p.plan_limit, p.total")
+        expect("job_progress_plannable (run_at<?)", in: "planned + set_aside, plan_limit, total")
+        expect("job_progress_to_replan", in: "replan_upto IS NOT NULL\n   AND run_at <= ?1")
         expect("job_progress_plannable (run_at>?)", in: "replan_upto IS NOT NULL)\n   AND run_at > ?")
         expect("job_progress_expiring (expires_at", in: "AND expires_at <= ?\n")
         expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
@@ -131,11 +132,35 @@ struct QueryPlanTests {
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }
 
+    @Test("of the planner read the jobs in order when very many are due, and sort none")
+    func manyDue() async throws {
+        let database = try TestDatabase.current()
+        let seen = Collected()
+        let store = try database.store()
+        try await database.observer().user(
+            """
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+            INSERT INTO command_jobs (command, instance_ids, run_at) SELECT 'id', '["a"]', '2019-01-01' FROM n
+            """
+        )
+        store.database.inDatabase { db in
+            db.trace { event in
+                if case .statement(let statement) = event { seen.insert(statement.sql) }
+            }
+        }
+        let jobs = try await store.jobsToPlan(at: .start, instances: 1_000, known: nil)
+        #expect(jobs.map(\.id.rawValue) == Array(1...256))
+        let statement = try #require(seen.value.first { $0.contains("planned, plan_limit, total") })
+        let plan = try await database.observer().read { try Self.plan(of: statement, $0) }
+        #expect(plan == ["SCAN job_progress USING INDEX job_progress_to_plan"])
+    }
+
     @Test(
         "of the documented questions use indexes",
         arguments: [
             "SELECT * FROM job_status WHERE id = 7",
             "SELECT * FROM job_status ORDER BY id DESC LIMIT 20",
+            "SELECT * FROM error_budget WHERE command_job_id = 7",
             "SELECT * FROM instance_status WHERE command_job_id = 7",
             "SELECT * FROM instance_status WHERE command_job_id = 7 AND state = 'failed'",
             "SELECT * FROM task_map WHERE command_job_id = 7",
@@ -160,6 +185,9 @@ struct QueryPlanTests {
             "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2",
             "UPDATE command_jobs SET priority = 9, max_concurrency = 4, run_at = 'now' WHERE id = 2",
             "UPDATE command_jobs SET state = 'queued' WHERE id = 4",
+            "UPDATE command_jobs SET state = 'paused' WHERE id = 2",
+            "UPDATE command_jobs SET state = 'running' WHERE id = 5",
+            "UPDATE command_jobs SET max_errors = 1 WHERE id = 2",
             "UPDATE chunks SET state = 'pending' WHERE id = 4",
             "UPDATE chunks SET state = 'failed' WHERE id = 4",
             "DELETE FROM command_jobs WHERE id = 4",

@@ -6,6 +6,8 @@ import Testing
 final class SimulatorProcess {
     /// One line of its journal: a submission that reached it.
     struct Entry: Decodable {
+        /// When it arrived: UTC with milliseconds.
+        let at: String
         let request_id: String
         let command: String
         let instance_ids: [String]

@@ -1,0 +1,187 @@
+import GRDB
+import KoobatchCore
+import KoobatchStore
+import TestSupport
+import Testing
+
+/// A random course of events, lived through by a database and by a model of it.
+struct ModelHistory {
+    private enum Step {
+        case insert, work, plan, claim, answer, poll, tick, steer, settle, recover, expire, delete
+
+        /// How often each comes: jobs have to get somewhere for there to be something to steer.
+        static let weighted: [Step] =
+            [
+                .insert, .insert, .work, .work, .work, .work, .work, .plan, .claim, .claim, .answer, .answer, .answer,
+                .poll,
+            ]
+            + [.tick, .steer, .steer, .steer, .steer, .steer, .settle, .recover, .expire, .delete]
+    }
+
+    private(set) var steps: [String] = []
+    var driver: StoreDriver
+    let user: DatabaseQueue
+    var random = SeededGenerator(seed: 0)
+    var jobs: [Int64: ModelJob] = [:]
+    /// Claims whose answers have not come; those to a daemon that died may still come.
+    var sent: [ClaimedChunk] = []
+    private var lastChunk: Int64 = 0
+
+    init(_ database: TestDatabase) throws {
+        driver = try StoreDriver(database)
+        user = try database.observer()
+    }
+
+    /// Lives through a history in a database that is empty and leaves it empty.
+    ///
+    /// - Parameter stride: after how many steps the database and the model are compared; also at the end.
+    /// - Returns: how they differ, if they do; `steps` are those until then.
+    mutating func live(seed: UInt64, comparingEvery stride: Int) async throws -> String? {
+        random = SeededGenerator(seed: seed)
+        driver.now = .start
+        (steps, jobs, sent) = ([], [:], [])
+        for number in 1...24 {
+            if let divergence = try await step(isCompared: number % stride == 0) { return divergence }
+        }
+        if let divergence = try await difference() { return divergence }
+        return try await end(isAudited: seed % 10 == 0)
+    }
+
+    /// Adds to what the current step is called.
+    mutating func note(_ text: String) {
+        steps[steps.count - 1] += " " + text
+    }
+
+    /// Does something and returns how the database and the model differ after it.
+    private mutating func step(isCompared: Bool) async throws -> String? {
+        let step = jobs.isEmpty ? .insert : try #require(Step.weighted.randomElement(using: &random))
+        steps.append("\(step)")
+        let complaint: String? =
+            switch step {
+            case .insert: try await insert()
+            case .plan: try await plan(chunkSize: Int.random(in: 1...6, using: &random))
+            case .claim: try await claim(Int.random(in: 1...5, using: &random))
+            case .work: try await work()
+            case .answer: try await answer()
+            case .poll: try await poll()
+            case .tick: tick()
+            case .steer: try await steer()
+            case .settle: try await settle()
+            case .recover: try await recover()
+            case .expire: try await expire()
+            case .delete: try await delete()
+            }
+        if let complaint { return complaint }
+        return isCompared ? try await difference() : nil
+    }
+
+    /// Ends the history, and holds every instance against the model.
+    ///
+    /// - Parameter isAudited: whether every view is read too, which takes longer than the rest.
+    private mutating func end(isAudited: Bool) async throws -> String? {
+        let stored = try await user.rows(
+            "SELECT command_job_id, instance_id, state FROM instance_status ORDER BY 1, 2, 3"
+        )
+        var expected: [[String]] = []
+        for job in jobs.values {
+            for chunk in job.chunks { expected += chunk.states.map { ["\(job.id)", $0.key, $0.value.rawValue] } }
+            let state = job.isStopped ? "cancelled" : "pending"
+            expected += job.names[job.planned...].map { ["\(job.id)", $0, state] }
+        }
+        let complaints = isAudited ? try await Audit.complaints(user) : []
+        for id in jobs.keys where jobs[id]?.isOpen == true {
+            try await user.user(
+                "UPDATE command_jobs SET state = 'cancelled' WHERE id = ?",
+                [id]
+            )
+        }
+        _ = try await driver.store.recover(rules: driver.rules, at: driver.now, generator: random)
+        driver.now = driver.now + .seconds(10_000)
+        try await driver.pollAll(user)
+        try await user.user("DELETE FROM command_jobs")
+        if !complaints.isEmpty { return "\(complaints)" }
+        let story = stored.map { $0.map { $0 ?? "" } }
+        let differing = Set(story).symmetricDifference(expected)
+        return differing.isEmpty && story.count == expected.count
+            ? nil : "instance_status and the model differ in \(differing)"
+    }
+
+    /// A while in which the daemon is left to itself.
+    private mutating func work() async throws -> String? {
+        _ = tick()
+        if let complaint = try await plan(chunkSize: Int.random(in: 1...4, using: &random)) { return complaint }
+        if let complaint = try await claim(Int.random(in: 2...6, using: &random)) { return complaint }
+        if let complaint = try await answer() { return complaint }
+        return try await poll()
+    }
+
+    private mutating func tick() -> String? {
+        driver.now = driver.now + .seconds(Int.random(in: 1...90, using: &random))
+        return nil
+    }
+
+    /// The new chunks of each job in order, from the database: only their ids are news to the model.
+    mutating func newChunks() async throws -> [Int64: [(id: Int64, names: String)]] {
+        let last = lastChunk
+        let rows = try await user.writeWithoutTransaction { db in
+            try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT id, command_job_id, instance_ids FROM chunks WHERE id > ? ORDER BY id"),
+                arguments: [last]
+            ).map { (id: $0[0] as Int64, job: $0[1] as Int64, names: $0[2] as String) }
+        }
+        lastChunk = rows.last?.id ?? last
+        return Dictionary(grouping: rows, by: \.job).mapValues { $0.map { ($0.id, $0.names) } }
+    }
+
+    /// A statement of a person; the model said beforehand whether it is allowed.
+    mutating func say(_ sql: String, _ id: Int64, allowed: Bool) async throws -> String? {
+        note("\(sql) WHERE id = \(id)\(allowed ? "" : ", to be refused")")
+        do {
+            try await user.user("\(sql) WHERE id = ?", [id])
+            return allowed ? nil : "it was not refused"
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            return allowed ? "it was refused: \(error.message ?? "")" : nil
+        }
+    }
+
+    // MARK: Comparison
+
+    /// Jobs and chunks as the database has them against those of the model.
+    private func difference() async throws -> String? {
+        let storedJobs = try await user.rows(
+            """
+            SELECT s.id, s.state, s.finished_at IS NOT NULL, p.planned, p.plan_limit,
+                   s.pending, s.submitted, s.succeeded, s.failed, s.unknown, s.cancelled, s.rejected,
+                   CASE WHEN s.state = 'paused'
+                        THEN CASE WHEN s.state_reason LIKE 'canary:%' THEN 'canary'
+                                  WHEN s.state_reason LIKE 'max_errors:%' THEN 'maxErrors'
+                                  ELSE 'hand'
+                             END
+                        ELSE ''
+                   END
+              FROM job_status AS s
+              JOIN job_progress AS p ON p.command_job_id = s.id
+             ORDER BY s.id
+            """
+        ).map { $0.map { $0 ?? "" }.joined(separator: " ") }
+        let expectedJobs = jobs.values.sorted { $0.id < $1.id }.map { job in
+            let counts = InstanceState.inOrder.map { "\(job.count($0))" }.joined(separator: " ")
+            let pause = job.state == .paused ? job.pause.map { "\($0)" } ?? "" : ""
+            return
+                "\(job.id) \(job.state.rawValue) \(job.isFinished ? 1 : 0) \(job.planned) \(job.planLimit) \(counts) \(pause)"
+        }
+        if storedJobs != expectedJobs { return "jobs: \(storedJobs)\nmodel: \(expectedJobs)" }
+        let storedChunks = try await user.rows("SELECT id, state, attempts FROM chunks ORDER BY id")
+            .map { $0.map { $0 ?? "" }.joined(separator: " ") }
+        let expectedChunks = jobs.values.flatMap(\.chunks).sorted { $0.id < $1.id }
+            .map { "\($0.id) \($0.state.rawValue) \($0.attempts)" }
+        return storedChunks == expectedChunks ? nil : "chunks: \(storedChunks)\nmodel: \(expectedChunks)"
+    }
+}
+
+extension InstanceState {
+    /// In the order of the columns of `job_status`.
+    fileprivate static let inOrder: [InstanceState] = [
+        .pending, .submitted, .succeeded, .failed, .unknown, .cancelled, .rejected,
+    ]
+}

@@ -1,0 +1,26 @@
+import KoobatchCore
+import TestSupport
+import Testing
+
+/// The database against a model of the contract that is written without a look at it.
+@Suite("Steering", .database)
+struct ModelTests {
+    /// Histories of one database; statements that are prepared once make the later ones cheap.
+    private static let batch: UInt64 = 40
+
+    @Test(
+        "in any order, by anybody, does what the contract says and refuses what it forbids",
+        arguments: 0..<50 as Range<UInt64>
+    )
+    func random(batch: UInt64) async throws {
+        var history = try ModelHistory(TestDatabase.current())
+        for seed in batch * Self.batch..<(batch + 1) * Self.batch {
+            guard let divergence = try await history.live(seed: seed, comparingEvery: 5) else { continue }
+            // Again, with a look after every step: the shortest history that shows it.
+            var again = try ModelHistory(TestDatabase())
+            let first = try await again.live(seed: seed, comparingEvery: 1) ?? divergence
+            Issue.record("seed \(seed), after\n\(again.steps.joined(separator: "\n"))\n\(first)")
+            return
+        }
+    }
+}
