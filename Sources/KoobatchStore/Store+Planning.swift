@@ -79,6 +79,7 @@ extension Store {
                           FROM job_progress INDEXED BY \(index)
                          WHERE job_state IN ('queued', 'running')
                            AND (planned < plan_limit OR replan_upto IS NOT NULL)
+                           AND planned < plan_limit
                            AND planned + set_aside < plan_limit
                            AND replan_upto IS NULL
                            AND run_at <= ?1

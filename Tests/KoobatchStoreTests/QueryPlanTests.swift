@@ -182,7 +182,7 @@ struct QueryPlanTests {
         "of the triggers behind a user's statement use indexes",
         arguments: [
             "INSERT INTO command_jobs (command, instance_ids, unique_key) VALUES ('id', '[\"a\"]', 'k')",
-            "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2",
+            "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2 AND finished_at IS NULL",
             "UPDATE command_jobs SET priority = 9, max_concurrency = 4, run_at = 'now' WHERE id = 2",
             "UPDATE command_jobs SET state = 'queued' WHERE id = 4",
             "UPDATE command_jobs SET state = 'paused' WHERE id = 2",
