@@ -57,6 +57,7 @@ let package = Package(
                 "KoobatchCore",
                 "KoobatchMigrations",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

@@ -14,4 +14,9 @@ enum FileSystem {
     static func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
     }
+
+    /// Whether permissions hide the file, or what is in it, from this user.
+    static func isHidden(_ path: String) -> Bool {
+        access(path, R_OK) != 0 && errno == EACCES
+    }
 }

@@ -52,6 +52,7 @@ public struct Store: Sendable {
             try db.execute(sql: "PRAGMA journal_size_limit = 4194304")
             try db.execute(sql: "PRAGMA cache_size = -65536")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            try db.keepLog()
         }
         if !create, !FileSystem.exists(path) { throw StoreError.missing(path: path) }
         let database: DatabaseQueue
