@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import KoobatchCloud
 import KoobatchCore
 import Logging
@@ -20,6 +21,8 @@ struct Settings: Sendable {
         case journal
     }
 
+    private static let defaultDatabase = "/var/lib/koobatch/koobatch.db"
+
     let database: String
     /// `nil` unless the daemon needs it.
     let cloud: KooPhoneClient.Configuration?
@@ -40,21 +43,39 @@ struct Settings: Sendable {
     ///   - need: what must be there.
     /// - Throws: `SettingsProblems` with every problem at once.
     static func load(file: String?, database: String?, need: Need) async throws -> Settings {
-        let path = file ?? CommonOptions.defaultConfigurationPath
-        let provider: FileProvider<YAMLSnapshot>
-        do {
-            provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: file == nil)
-        } catch {
-            throw SettingsProblems([.init(key: path, rule: "cannot be read as YAML: \(error)")])
-        }
-        var reader = SettingsReader(file: provider, environment: EnvironmentVariablesProvider())
+        var reader = try await reader(file: file)
         let settings = Settings(&reader, database: database, need: need)
         guard reader.problems.isEmpty else { throw SettingsProblems(reader.problems) }
         return settings
     }
 
+    private static func reader(file: String?) async throws -> SettingsReader {
+        let path = file ?? CommonOptions.defaultConfigurationPath
+        do {
+            let provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: file == nil)
+            return SettingsReader(file: provider, environment: EnvironmentVariablesProvider())
+        } catch {
+            throw SettingsProblems([.init(key: path, rule: "cannot be read as YAML: \(error)")])
+        }
+    }
+
+    /// Reads where the database is, and nothing else: for a person who may not read the secrets.
+    ///
+    /// The file is read only where neither the flag nor the environment names the database.
+    ///
+    /// - Throws: `SettingsProblems`.
+    static func database(file: String?, flag: String?) async throws -> String {
+        if let flag { return flag }
+        let variable = ProcessInfo.processInfo.environment[SettingsReader.variable(of: "database"), default: ""]
+        if !variable.isEmpty { return variable }
+        var reader = try await reader(file: file)
+        let database = reader.text("database") ?? defaultDatabase
+        guard reader.problems.isEmpty else { throw SettingsProblems(reader.problems) }
+        return database
+    }
+
     private init(_ reader: inout SettingsReader, database: String?, need: Need) {
-        self.database = database ?? reader.text("database") ?? "/var/lib/koobatch/koobatch.db"
+        self.database = database ?? reader.text("database") ?? Self.defaultDatabase
         chunkSize = reader.whole("submit.chunk_size", in: 1...Chunking.largestSize, default: 32)
         maxInFlight = reader.whole("submit.max_in_flight", in: 1...1_000, default: 32)
         requestsPerSecond = reader.rate("submit.requests_per_second", in: 0.1...10_000)

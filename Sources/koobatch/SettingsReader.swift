@@ -39,11 +39,16 @@ struct SettingsReader {
         problems.append(.init(key: key, rule: rule))
     }
 
+    /// The environment variable of a key.
+    static func variable(of key: String) -> String {
+        "KOOBATCH_" + key.uppercased().split(separator: ".").joined(separator: "_")
+    }
+
     /// A text that is not empty.
     mutating func text(_ key: String, required: Bool = false) -> String? {
         do {
-            let variable = "KOOBATCH_" + key.uppercased().split(separator: ".").joined(separator: "_")
-            if let value = try environment.environmentValue(forName: variable), !value.isEmpty { return value }
+            let variable = try environment.environmentValue(forName: Self.variable(of: key))
+            if let variable, !variable.isEmpty { return variable }
             let value = try file.value(forKey: AbsoluteConfigKey(ConfigKey(key)), type: .string).value
             if case .string(let text) = value?.content, !text.isEmpty { return text }
         } catch {
