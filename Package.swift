@@ -190,6 +190,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["KoobatchCore", "KoobatchStore", "TestSupport", "koobatch"],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["KoobatchMigrations", "TestSupport", "koobatch", "koophone-sim"],
             swiftSettings: strict

@@ -46,7 +46,8 @@ public struct DatabaseClient: Sendable {
         } catch let error as DatabaseError {
             switch error.resultCode {
             case .SQLITE_NOTADB: throw StoreError.foreign(path: path)
-            case .SQLITE_CANTOPEN: throw StoreError.cannotOpen(path: path, reason: error.message ?? "")
+            case .SQLITE_CANTOPEN, .SQLITE_READONLY:
+                throw StoreError.cannotOpen(path: path, reason: "its log is missing while no daemon runs")
             default: throw StoreError(error, path: path)
             }
         }

@@ -4,7 +4,7 @@ import KoobatchStore
 /// The instances of a job as a table, of which only one row at a time is in memory.
 struct ResultTable {
     private static let columns: [TableLayout.Column] = [
-        .text("INSTANCE"), .text("STATE"), .text("ERROR"), .text("MESSAGE"), .text("OUTPUT"), .text("FINISHED"),
+        .text("INSTANCE"), .fixed("STATE"), .text("ERROR"), .text("MESSAGE"), .text("OUTPUT"), .fixed("FINISHED"),
     ]
 
     private let results: InstanceResults

@@ -15,15 +15,17 @@ struct Results: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints what came of every instance of a job.",
         discussion: """
-            In the order of the job's chunks, as it was at one moment, however many instances there are. csv is RFC 4180
-            with a header line; json is one array, jsonl an object a line.
+            In the order of the job's chunks, as it was at one moment, however many instances \
+            there are. csv is RFC 4180 with a header line; json is one array, jsonl an object \
+            a line.
 
               koobatch results 7
               koobatch results 7 --state failed,rejected,unknown
               koobatch results 7 --format csv > results.csv
-              koobatch results 7 --format jsonl | jq -r 'select(.output | test("denied")) | .instance_id'
+              koobatch results 7 --format jsonl | jq -r 'select(.chunk_id == 91)'
 
-            The table shows control characters of outputs as \\n or \\u{1b}; the other formats print what is stored.
+            The table shows control characters of outputs as \\n or \\u{1b}; the other formats \
+            print what is stored.
             """
     )
 

@@ -7,8 +7,8 @@ struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lets paused jobs go on.",
         discussion: """
-            A job that paused by itself, for its canary or its max_errors, goes on as well: the rest is sent, and errors
-            count from here.
+            A job that paused by itself, for its canary or its max_errors, goes on as well: \
+            the rest is sent, and errors count from here.
 
               koobatch resume 7
               koobatch resume 7 8 9

@@ -7,7 +7,8 @@ struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs finished jobs again: what did not succeed, only that.",
         discussion: """
-            A chunk on hold belongs to a job that has not finished: settle it with koobatch release or koobatch give-up.
+            A chunk on hold belongs to a job that has not finished: settle it with koobatch \
+            release or koobatch give-up.
 
               koobatch retry 7
               koobatch retry 7 --expires-at '+1 day'

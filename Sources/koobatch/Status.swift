@@ -7,8 +7,8 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows the jobs, or everything about one.",
         discussion: """
-            Without an id: unfinished jobs first, then the latest. With an id: the job's settings, its instances by state,
-            what it waits for and its distinct results.
+            Without an id: unfinished jobs first, then the latest. With an id: the job's \
+            settings, its instances by state, what it waits for and its distinct results.
 
               koobatch status
               koobatch status 7
@@ -63,8 +63,8 @@ struct Status: AsyncParsableCommand {
     private static func table(_ jobs: [JobStatus]) -> Table {
         let counted: [InstanceState] = [.succeeded, .failed, .rejected, .unknown, .cancelled]
         var table = Table(
-            [.number("ID"), .text("STATE"), .text("LABEL"), .text("COMMAND"), .number("TOTAL"), .number("DONE")]
-                + counted.map { .number($0.rawValue.uppercased()) } + [.text("CREATED")]
+            [.number("ID"), .fixed("STATE"), .text("LABEL"), .text("COMMAND"), .number("TOTAL"), .number("DONE")]
+                + counted.map { .number($0.rawValue.uppercased()) } + [.fixed("CREATED")]
         )
         for job in jobs {
             let counts = counted.map { state in

@@ -9,17 +9,22 @@ struct Submit: AsyncParsableCommand {
         abstract: "Inserts a job: one command for many instances.",
         usage: "koobatch submit --command <command> (--instances <ids> | --instances-file <file> | -) [<options>]",
         discussion: """
-            The instances are typed, or read from a file or from standard input (-): one id a line, where blank lines and
-            lines that begin with # do not count; a column of a CSV file with a header line; or a JSON array of strings or
-            of objects with instance_id. The form is recognised.
+            The instances are typed, or read from a file or from standard input (-): one id a \
+            line, where blank lines and lines that begin with # do not count; a column of a \
+            CSV file with a header line; or a JSON array of strings or of objects with \
+            instance_id. The form is recognised.
 
               koobatch submit --command 'ls -l /system' --instances a44uhlf7,efjy72gs
-              koobatch submit --command reboot --instances-file phones.csv --column phone_id --wait
-              grep eu- phones.txt | koobatch submit --command 'pm list packages' - --label nightly --max-errors 2%
-              koobatch results 7 --state failed --format csv | koobatch submit --command reboot -
-              koobatch submit --command reboot --instances-file phones.txt --canary 10 --run-at '+2 hours'
+              koobatch submit --command reboot --instances-file phones.csv --wait
+              grep eu- phones.txt |
+                koobatch submit --command 'pm list packages' - --max-errors 2%
+              koobatch results 7 --state failed --format csv |
+                koobatch submit --command reboot -
+              koobatch submit --command reboot --instances-file phones.txt \\
+                --canary 10 --run-at '+2 hours'
 
-            Times are UTC, in any form that SQLite understands (2026-12-01 08:00), or counted from now: '+90 minutes'.
+            Times are UTC, in any form that SQLite understands (2026-12-01 08:00), or counted \
+            from now: '+90 minutes'.
             """
     )
 

@@ -8,15 +8,15 @@ struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows a job, or all unfinished ones, while they run.",
         discussion: """
-            Ends when the job has finished: exit 0 if it succeeded, else 1. Without an id it ends when no job is
-            unfinished. Ctrl-C ends the view; the jobs go on.
+            Ends when the job has finished: exit 0 if it succeeded, else 1. Without an id it \
+            ends when no job is unfinished. Ctrl-C ends the view; the jobs go on.
 
               koobatch watch 7
               koobatch watch
               koobatch watch 7 --json
 
-            Where the output is no terminal there is a line for every change of state and every tenth; with --json an
-            object for every change.
+            Where the output is no terminal there is a line for every change of state and \
+            every tenth; with --json an object for every change.
             """
     )
 

@@ -11,7 +11,8 @@ struct Why: AsyncParsableCommand {
               koobatch why 7
               koobatch why 7 --all --json
 
-            A chunk on hold waits for a person: koobatch release sends it again, koobatch give-up does not. Times are UTC.
+            A chunk on hold waits for a person: koobatch release sends it again, koobatch \
+            give-up does not. Times are UTC.
             """
     )
 
@@ -56,7 +57,7 @@ struct Why: AsyncParsableCommand {
     /// A table of what is waited for.
     static func table(_ waits: some Sequence<Wait>, ofOneJob: Bool) -> Table {
         var table = Table([
-            .number("JOB"), .number("CHUNK"), .text("WAITS FOR"), .text("UNTIL"), .sentences("WHY"), .text("REQUEST"),
+            .number("JOB"), .number("CHUNK"), .fixed("WAITS FOR"), .fixed("UNTIL"), .sentences("WHY"), .text("REQUEST"),
         ])
         for wait in waits {
             table.add([

@@ -71,7 +71,7 @@ struct JobProgress {
         let room = min(40, (terminal.width ?? 80) - used)
         let bar = room >= 8 ? [Span("  ")] + bar(room, isUnicode: terminal.isUnicode) : []
         var lines = [head + bar + [Span(tail)]]
-        if !counts.isEmpty { lines.append([Span("  ")] + counts) }
+        if !counts.isEmpty, !job.isFinished { lines.append([Span("  ")] + counts) }
         if let notice { lines.append([Span("  " + notice.visible, .yellow)]) }
         return lines
     }

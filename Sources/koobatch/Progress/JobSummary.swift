@@ -43,7 +43,7 @@ struct JobSummary {
     /// A table of distinct results.
     static func table(_ clusters: some Sequence<OutputCluster>) -> Table {
         var table = Table([
-            .number("INSTANCES"), .text("STATE"), .text("ERROR"), .text("OUTPUT"), .text("EXAMPLE"),
+            .number("INSTANCES"), .fixed("STATE"), .text("ERROR"), .text("OUTPUT"), .text("EXAMPLE"),
         ])
         for cluster in clusters {
             table.add([

@@ -98,7 +98,7 @@ struct JobsView {
             let order = all.filter { !$0.job.isFinished } + all.filter(\.job.isFinished)
             let chosen = Set(order.prefix(room).map(\.job.id))
             var table = Table([
-                .number("ID"), .text("LABEL"), .text("COMMAND"), .text("STATE"), .text("PROGRESS"), .number("DONE"),
+                .number("ID"), .text("LABEL"), .text("COMMAND"), .fixed("STATE"), .fixed("PROGRESS"), .number("DONE"),
                 .number("FAILED"), .number("RATE"), .number("ETA"), .text("WAITS"),
             ])
             for progress in all where chosen.contains(progress.job.id) {

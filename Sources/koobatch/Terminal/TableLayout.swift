@@ -12,7 +12,7 @@ struct TableLayout {
         enum Overflow {
             case cut
             case wrap
-            /// It makes the line longer: a number must not be cut.
+            /// The other columns give way: a part of a number or of a time would mislead.
             case keep
         }
 
@@ -22,6 +22,9 @@ struct TableLayout {
 
         /// A column of text.
         static func text(_ title: String) -> Column { Column(title: title) }
+
+        /// A column of words of a known size, such as states and times.
+        static func fixed(_ title: String) -> Column { Column(title: title, overflow: .keep) }
 
         /// A column of numbers.
         static func number(_ title: String) -> Column { Column(title: title, alignment: .right, overflow: .keep) }
