@@ -101,7 +101,9 @@ extension Database {
     ///
     /// Without the files `-wal` and `-shm`, which go by default, a user who may only read cannot open the database
     /// (https://sqlite.org/wal.html#read_only_databases): nobody of its group could look while the daemon is stopped.
+    /// It is emptied then, because there is a limit of its size.
     func keepLog() throws {
+        try execute(sql: "PRAGMA journal_size_limit = 4194304")
         var isOn: CInt = 1
         let code = sqlite3_file_control(sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isOn)
         guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }

@@ -93,7 +93,7 @@ struct ProgressTests {
                 "  64 submitted",
             ]
         )
-        #expect(lines(64)[0] == "job 7  running  ███████▌░░░░░░░  50.0%  500/1,000  81/s  ETA 6.2s")
+        #expect(lines(64)[0] == "job 7  running  ███████░░░░░░░  50.0%  500/1,000  81/s  ETA 6.2s")
         #expect(lines(40)[0] == "job 7  running  50.0%  500/1,000  81/s …")
         for width in 1...120 { #expect(lines(width).allSatisfy { $0.columns <= width }) }
     }

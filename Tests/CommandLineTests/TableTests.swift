@@ -48,8 +48,8 @@ struct TableTests {
         table.add([Span("1"), Span("the daemon is not running"), Span("r1")])
         #expect(
             Self.text(table, Terminal(width: 26)) == [
-                "JOB  WHY          REQUEST",
-                "  1  the daemon   r1",
+                "JOB  WHY           REQUEST",
+                "  1  the daemon    r1",
                 "     is not",
                 "     running",
             ]

@@ -35,7 +35,7 @@ struct TableLayout {
 
     /// What is between two columns.
     static let gap = "  "
-    /// A column is not made narrower than this.
+    /// A column is not made narrower than this, nor than its title.
     static let narrowest = 6
 
     private let columns: [Column]
@@ -49,9 +49,9 @@ struct TableLayout {
         var widths = zip(columns, natural).map { max($0.title.columns, $1) }
         if let room = terminal.width {
             var excess = widths.reduce(0, +) + Self.gap.count * (columns.count - 1) - room
-            let flexible = columns.indices.filter { columns[$0].overflow != .keep }
-            while excess > 0, let widest = flexible.max(by: { widths[$0] < widths[$1] }),
-                widths[widest] > Self.narrowest
+            let least = columns.map { $0.overflow == .keep ? .max : max(Self.narrowest, $0.title.columns) }
+            while excess > 0,
+                let widest = columns.indices.filter({ widths[$0] > least[$0] }).max(by: { widths[$0] < widths[$1] })
             {
                 widths[widest] -= 1
                 excess -= 1
