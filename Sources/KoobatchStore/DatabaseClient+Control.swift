@@ -36,7 +36,7 @@ extension DatabaseClient {
     /// Steers a job.
     ///
     /// - Returns: the job before and after; with equal states there was nothing to change.
-    /// - Throws: `StoreError.refused` with the rule that forbids it.
+    /// - Throws: `StoreError.noJob`, or `StoreError.refused` with the rule that forbids it.
     public func steer(_ id: CommandJobID, _ control: JobControl) throws -> (before: JobStatus, after: JobStatus) {
         try write { db in
             let before = try db.job(id)

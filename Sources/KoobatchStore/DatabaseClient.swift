@@ -4,8 +4,9 @@ import KoobatchCore
 
 /// A connection of a program beside the daemon: the subcommands for people.
 ///
-/// It never creates, upgrades or checkpoints the database (the daemon does: SQLite before 3.51.3 can corrupt a database
-/// when one connection writes while another checkpoints, https://sqlite.org/wal.html#walresetbug). Every call is one
+/// It never creates or upgrades the database, and writes the log back only when it is the last connection to close:
+/// SQLite before 3.51.3 can corrupt a database when one connection writes while another checkpoints
+/// (https://sqlite.org/wal.html#walresetbug), so that the daemon alone does. Every call is one
 /// transaction, short unless it says otherwise, and nothing is held between calls, so that a connection may stay open
 /// for hours. A write is on the disk when its call returns.
 public struct DatabaseClient: Sendable {

@@ -35,7 +35,7 @@ public struct InstanceResults {
     /// Takes the copy.
     ///
     /// - Parameters:
-    ///   - job: the job; throws `StoreError.refused` when there is none with this id.
+    ///   - job: the job; throws `StoreError.noJob` when there is none with this id.
     ///   - states: only instances in these states; none takes all.
     ///   - client: a connection of its own; one copy at a time.
     public init(of job: CommandJobID, in states: Set<InstanceState> = [], from client: DatabaseClient) throws {

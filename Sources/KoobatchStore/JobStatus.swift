@@ -15,7 +15,7 @@ public struct JobStatus: Hashable, Sendable {
     public let stateReason: String?
     /// All instances.
     public let total: Int
-    /// The instances by state, in the order of `InstanceState.allCases`; they add up to `total`.
+    /// The instances by state; they add up to `total`.
     public let counts: [InstanceState: Int]
     /// Instances that have come to their end, in percent.
     public let percentDone: Double
@@ -57,7 +57,7 @@ extension JobStatus: FetchableRecord {
 }
 
 extension DatabaseClient {
-    /// One job; throws `StoreError.refused` when there is none with this id.
+    /// One job; throws `StoreError.noJob` when there is none with this id.
     public func job(_ id: CommandJobID) throws -> JobStatus {
         try read { try $0.job(id) }
     }
@@ -107,7 +107,7 @@ extension DatabaseClient {
                 sql: "SELECT \(columns.map(\.rawValue).joined(separator: ", ")) FROM command_jobs WHERE id = ?",
                 arguments: [id]
             )
-            guard let row else { throw StoreError.noJob(id) }
+            guard let row else { throw StoreError.noJob(id: id.rawValue) }
             return columns.compactMap { column in
                 let value: JobSetting.Value? = row[column.rawValue]
                 return value.map { JobSetting(column, $0) }
@@ -120,14 +120,7 @@ extension Database {
     /// The row of a job in `job_status`.
     func job(_ id: CommandJobID) throws -> JobStatus {
         let job = try JobStatus.fetchOne(self, sql: "SELECT * FROM job_status WHERE id = ?", arguments: [id])
-        guard let job else { throw StoreError.noJob(id) }
+        guard let job else { throw StoreError.noJob(id: id.rawValue) }
         return job
-    }
-}
-
-extension StoreError {
-    /// There is no job with this id.
-    static func noJob(_ id: CommandJobID) -> StoreError {
-        .refused(reason: "there is no job \(id.rawValue)")
     }
 }

@@ -24,6 +24,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case locked(path: String)
     /// A rule of the schema forbids the statement; the reason names the column and the rule.
     case refused(reason: String)
+    /// There is no job with this id.
+    case noJob(id: Int64)
     /// SQLite gave up for another reason.
     case failed(path: String, reason: String)
 
@@ -62,6 +64,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "the database \(path) is locked by another program; try again"
         case .refused(let reason):
             reason
+        case .noJob(let id):
+            "there is no job \(id)"
         case .failed(let path, let reason):
             "the database \(path) cannot be used: \(reason)"
         }

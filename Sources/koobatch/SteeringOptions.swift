@@ -29,8 +29,9 @@ struct SteeringOptions: ParsableArguments {
                 let what = isNew ? sentence(before, after) : "is \(after.state.rawValue) already"
                 if !output.json { try printer.line("job \(id.rawValue) \(what)") }
             } catch StoreError.refused(let reason) {
-                let isNamed = reason.hasPrefix("there is no job")
-                refusals.append(isNamed ? reason : "job \(id.rawValue): \(reason)")
+                refusals.append("job \(id.rawValue): \(reason)")
+            } catch let error as StoreError where error == .noJob(id: id.rawValue) {
+                refusals.append("\(error)")
             }
         }
         if output.json { try printer.line(JSONValue.lines(jobs)) }

@@ -176,7 +176,7 @@ struct DatabaseClientTests {
             after.append($0.instanceID)
         }
         #expect(after.isEmpty)
-        #expect(throws: StoreError.refused(reason: "there is no job 9")) {
+        #expect(throws: StoreError.noJob(id: 9)) {
             try InstanceResults(of: CommandJobID(rawValue: 9), from: client)
         }
         #expect(throws: StoreError.noAccess(path: client.path, to: .write)) { try submit(client, ["a"]) }
@@ -198,7 +198,7 @@ struct DatabaseClientTests {
         #expect(throws: StoreError.self) { try steer(.pause) }
         #expect(try steer(.retry()) == [.cancelled, .queued])
         #expect(try steer(.retry()) == [.queued, .queued])
-        #expect(throws: StoreError.refused(reason: "there is no job 9")) {
+        #expect(throws: StoreError.noJob(id: 9)) {
             try client.steer(CommandJobID(rawValue: 9), .cancel)
         }
     }

@@ -21,7 +21,7 @@ extension Terminal {
     /// What is behind a descriptor now; windows change their size.
     ///
     /// The window's size counts, or `COLUMNS` and `LINES` of the environment, which programs such as `watch(1)` set for
-    /// what they show. There are no colours with `NO_COLOR` (https://no-color.org) or `TERM=dumb`.
+    /// what they show. There are no colours with `NO_COLOR` (https://no-color.org), with `TERM=dumb` or without `TERM`.
     init(descriptor: Int32, environment: [String: String] = ProcessInfo.processInfo.environment) {
         let isTerminal = isatty(descriptor) == 1
         var window = winsize()
@@ -32,7 +32,7 @@ extension Terminal {
         }
         width = size("COLUMNS", window.ws_col) ?? (isTerminal ? 80 : nil)
         height = size("LINES", window.ws_row) ?? 24
-        isLive = isTerminal && environment["TERM", default: ""] != "dumb"
+        isLive = isTerminal && !["", "dumb"].contains(environment["TERM", default: ""])
         isColoured = isLive && environment["NO_COLOR", default: ""].isEmpty
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
         isUnicode = locale.uppercased().replacing("-", with: "").hasSuffix("UTF8")

@@ -7,11 +7,10 @@ extension Int {
     /// The digits in groups of three: 1,000,000.
     var grouped: String {
         let digits = Array("\(magnitude)")
-        let groups = digits.indices.reduce(into: self < 0 ? "-" : "") { text, index in
+        return digits.indices.reduce(into: self < 0 ? "-" : "") { text, index in
             if index > 0, (digits.count - index) % 3 == 0 { text += "," }
             text.append(digits[index])
         }
-        return groups
     }
 
     /// The number and the word for so many.
