@@ -111,12 +111,12 @@ struct FollowTests {
         #expect(try outcome(koobatch, Self.phones + ["a,bad1,b"]).0 == 1)
         let csv = try outcome(koobatch, ["results", "1", "--format", "csv", "--state", "failed"]).1
         let records = csv.components(separatedBy: "\r\n")
+        try #require(records.count == 3 && records[2].isEmpty, "\(csv)")
         #expect(
             records[0]
                 == "instance_id,state,error_code,error_msg,output,chunk_id,task_id,job_id,submitted_at,finished_at"
         )
         #expect(records[1].hasPrefix("bad1,failed,CPS0005,\"Phone \"\"x\"\", not found.\","), "\(csv)")
-        #expect(records.count == 3 && records[2].isEmpty)
         let table = try outcome(koobatch, ["results", "1", "--state", "failed"]).1
         #expect(
             table.hasPrefix(
