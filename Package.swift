@@ -81,6 +81,7 @@ let package = Package(
                 "KoobatchMigrations",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),
@@ -257,6 +258,11 @@ let package = Package(
                 "koobatch",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["KoobatchCore", "KoobatchStore", "TestSupport", "koobatch"],
             swiftSettings: strict
         ),
         .testTarget(

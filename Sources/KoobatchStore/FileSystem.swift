@@ -75,4 +75,9 @@ enum FileSystem {
     static func remove(_ path: String) {
         for name in [path, path + "-journal", path + "-wal", path + "-shm"] { unlink(name) }
     }
+
+    /// Whether permissions hide the file, or what is in it, from this user.
+    static func isHidden(_ path: String) -> Bool {
+        access(path, R_OK) != 0 && errno == EACCES
+    }
 }

@@ -51,11 +51,11 @@ public struct Store: Sendable {
             // before 3.51.3 can corrupt a database when one connection writes while another checkpoints
             // (https://sqlite.org/wal.html#walresetbug).
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 400")
-            try db.execute(sql: "PRAGMA journal_size_limit = 4194304")
             try db.execute(sql: "PRAGMA cache_size = -65536")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
             // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
             try db.execute(sql: "PRAGMA secure_delete = OFF")
+            try db.keepLog()
         }
         if create {
             FileSystem.createIfMissing(path)

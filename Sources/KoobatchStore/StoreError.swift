@@ -18,6 +18,24 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case cannotSync(reason: String)
     /// A mode that durability rests on cannot be set.
     case mode(path: String, pragma: String, got: String)
+    /// The permissions of the files keep this user from it.
+    case noAccess(path: String, to: Access)
+    /// Another program held the write lock for too long.
+    case locked(path: String)
+    /// A rule of the schema forbids the statement; the reason names the column and the rule.
+    case refused(reason: String)
+    /// There is no job with this id.
+    case noJob(id: Int64)
+    /// SQLite gave up for another reason.
+    case failed(path: String, reason: String)
+
+    /// What a user may not do.
+    public enum Access: String, Sendable {
+        /// Look.
+        case read
+        /// Change.
+        case write
+    }
 
     /// A sentence for the operator.
     public var description: String {
@@ -40,6 +58,16 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "the disk does not confirm what was written: \(reason); check the disk and its free space"
         case .mode(let path, let pragma, let got):
             "the database \(path) cannot be put in \(pragma) (it is \(got)); put it on a local file system"
+        case .noAccess(let path, let access):
+            "this user may not \(access.rawValue) the database \(path); run this as a user who may, such as the daemon's"
+        case .locked(let path):
+            "the database \(path) is locked by another program; try again"
+        case .refused(let reason):
+            reason
+        case .noJob(let id):
+            "there is no job \(id)"
+        case .failed(let path, let reason):
+            "the database \(path) cannot be used: \(reason)"
         }
     }
 }

@@ -54,7 +54,8 @@ extension AsyncParsableCommand {
         }
     }
 
-    private static func complain(_ message: String) {
+    /// Writes a sentence to stderr.
+    static func complain(_ message: String) {
         FileHandle.standardError.write(Data("koobatch: \(message)\n".utf8))
     }
 }

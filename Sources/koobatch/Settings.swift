@@ -21,6 +21,7 @@ struct Settings: Sendable {
         case journal
     }
 
+
     let database: String
     /// `nil` unless the daemon needs it.
     let cloud: KooPhoneClient.Configuration?
@@ -68,6 +69,31 @@ struct Settings: Sendable {
         )
         let settings = Settings(&reader, need: need, environment: environment)
         return (settings, reader.problems)
+    }
+
+    /// Reads where the database is, and nothing else: for a person who may not read the secrets.
+    ///
+    /// The file is read only where neither the flag nor the environment names the database.
+    ///
+    /// - Throws: `SettingsProblems`.
+    static func database(
+        file: String?,
+        flag: String?,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> String {
+        if let flag { return flag }
+        let variable = environment[SettingsKey.database.variable, default: ""]
+        if !variable.isEmpty { return variable }
+        let path = file ?? CommonOptions.defaultConfigurationPath
+        var reader = SettingsReader(
+            file: try SettingsFile(path: path, mayBeMissing: file == nil),
+            environment: environment,
+            flags: [:]
+        )
+        let database = reader.text(.database) ?? ""
+        let problems = reader.problems.filter { $0.key == SettingsKey.database.name }
+        guard problems.isEmpty else { throw SettingsProblems(problems) }
+        return database
     }
 
     private init(_ reader: inout SettingsReader, need: Need, environment: [String: String]) {

@@ -1,0 +1,25 @@
+import ArgumentParser
+import KoobatchStore
+
+extension CommonOptions {
+    /// Opens the database, with nothing of the configuration but where it is.
+    func client(for access: DatabaseClient.Access) async throws -> DatabaseClient {
+        do {
+            return try DatabaseClient(path: try Settings.database(file: config, flag: database), access: access)
+        } catch let problems as SettingsProblems {
+            throw Failure(code: .configuration, "\(problems)")
+        }
+    }
+
+    /// The flags that another command needs to find the same database, to be shown in advice.
+    var asTyped: String {
+        let flags = [("--config", config), ("--database", database)]
+        return flags.compactMap { name, value in value.map { " \(name) \($0)" } }.joined()
+    }
+}
+
+/// The option of commands that also print for programs.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print JSON.")
+    var json = false
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import KoobatchCore
+import KoobatchStore
+
+/// `koobatch retry`.
+struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs finished jobs again: what did not succeed, only that.",
+        discussion: """
+            A chunk on hold belongs to a job that has not finished: settle it with koobatch \
+            release or koobatch give-up.
+
+              koobatch retry 7
+              koobatch retry 7 --expires-at '+1 day'
+              koobatch retry 7 --expires-at never
+            """
+    )
+
+    @OptionGroup var steering: SteeringOptions
+
+    @Option(help: ArgumentHelp("Another expires_at, or never; one that is past is in the way.", valueName: "time"))
+    var expiresAt: String?
+
+    func run() async throws {
+        try await reporting {
+            try await steering.steer(.retry(expiresAt: expiresAt)) { before, _ in
+                let others = before.total - before[.succeeded]
+                return "runs again: \(others.of("instance")) that did not succeed"
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import KoobatchCore
+import KoobatchStore
+
+/// `koobatch status`.
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows the jobs, or everything about one.",
+        discussion: """
+            Without an id: unfinished jobs first, then the latest. With an id: the job's \
+            settings, its instances by state, what it waits for and its distinct results.
+
+              koobatch status
+              koobatch status 7
+              koobatch status --all --json
+
+            Times are UTC.
+            """
+    )
+
+    @Argument(help: "The id of a job.")
+    var id: CommandJobID?
+
+    @Option(help: "Show at most so many jobs, or distinct results of one.")
+    var limit = 20
+
+    @Flag(help: "Show all of them.")
+    var all = false
+
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if limit < 1 { throw ValidationError("--limit: 1 or more") }
+    }
+
+    func run() async throws {
+        try await reporting {
+            let client = try await common.client(for: .reading)
+            let printer = StandardOutput()
+            if let id {
+                let report = try JobReport(of: id, limit: all ? nil : limit, client: client)
+                if output.json { try printer.line(report.json.line) } else { try report.print(to: printer) }
+            } else {
+                try list(client, printer)
+            }
+            try printer.flush()
+        }
+    }
+
+    private func list(_ client: DatabaseClient, _ printer: StandardOutput) throws {
+        let jobs = try client.jobs(limit: all ? nil : limit)
+        if output.json { return try printer.line(JSONValue.lines(jobs.map(\.json))) }
+        if jobs.isEmpty { return try printer.line("there is no job yet; insert one with: koobatch submit") }
+        try printer.lines(Self.table(jobs).lines(for: printer.terminal))
+        let others = try client.jobCount() - jobs.count
+        if others > 0 { try printer.line("\nand \(others.of("more job")); --all shows them") }
+        if jobs.contains(where: { !$0.isFinished }), try !client.isDaemonRunning() {
+            try printer.line("\nthe daemon is not running; start it with: systemctl start koobatch")
+        }
+    }
+
+    private static func table(_ jobs: [JobStatus]) -> Table {
+        let counted: [InstanceState] = [.succeeded, .failed, .rejected, .unknown, .cancelled]
+        var table = Table(
+            [.number("ID"), .fixed("STATE"), .text("LABEL"), .text("COMMAND"), .number("TOTAL"), .number("DONE")]
+                + counted.map { .number($0.rawValue.uppercased()) } + [.fixed("CREATED")]
+        )
+        for job in jobs {
+            let counts = counted.map { state in
+                Span(job[state] > 0 ? "\(job[state])" : "", state == .succeeded ? .plain : state.style)
+            }
+            let progress = JobProgress(job, meter: ProgressMeter(), wait: nil, isDaemonRunning: true)
+            table.add(
+                [
+                    Span("\(job.id.rawValue)"),
+                    Span(job.state.rawValue, job.state.style),
+                    Span(job.label ?? ""),
+                    Span(job.command),
+                    Span("\(job.total)"),
+                    Span(progress.percent),
+                ] + counts + [Span(job.createdAt.brief)]
+            )
+        }
+        return table
+    }
+}

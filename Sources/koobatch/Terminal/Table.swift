@@ -1,0 +1,27 @@
+/// A table whose rows are all known.
+struct Table {
+    private let columns: [TableLayout.Column]
+    private var rows: [[Span]] = []
+
+    init(_ columns: [TableLayout.Column]) {
+        self.columns = columns
+    }
+
+    var isEmpty: Bool { rows.isEmpty }
+
+    /// Adds a row with a cell for every column; what would harm the terminal is spelt out.
+    mutating func add(_ cells: [Span]) {
+        rows.append(cells.map { Span($0.text.visible, $0.style) })
+    }
+
+    /// The lines, without the columns in which no row has anything.
+    func lines(for terminal: Terminal) -> [[Span]] {
+        let used = columns.indices.filter { index in rows.contains { !$0[index].text.isEmpty } }
+        let layout = TableLayout(
+            used.map { columns[$0] },
+            widths: used.map { index in rows.map { $0[index].text.columns }.max() ?? 0 },
+            terminal: terminal
+        )
+        return rows.isEmpty ? [] : [layout.header] + rows.flatMap { row in layout.lines(used.map { row[$0] }) }
+    }
+}
