@@ -83,9 +83,10 @@ public struct Submitter: Service {
                     line.started(turn.claims.count, by: .submission, at: now)
                     for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = places < wanted ? line.nextLook(at: now) : nil
-                    // The halves of a split chunk are due at once.
-                    let split = turn.decisions.contains(.split) ? now : nil
-                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, split].compactMap(\.self).min()
+                    // The halves of a split chunk are due at once, and a chunk that is no longer in flight leaves its
+                    // place under max_concurrency to the next.
+                    let freed = turn.decisions.contains { $0 != nil && $0 != .accept } ? now : nil
+                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, freed].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
