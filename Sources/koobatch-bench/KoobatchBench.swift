@@ -7,7 +7,10 @@ struct KoobatchBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "koobatch-bench",
         abstract: "Measures the built koobatch against the built koophone-sim: throughput, latency, idle cost.",
-        discussion: "Uses the programs beside itself; build them in release configuration first."
+        discussion: """
+            Uses the programs beside itself; build them in release configuration first.
+            --limits, --outage and --polling take minutes each and are measured alone, when they are asked for.
+            """
     )
 
     @Option(help: "Instances of the throughput job.")
@@ -22,7 +25,29 @@ struct KoobatchBench: AsyncParsableCommand {
     @Option(help: "Seconds of wrk-like load with the bare client, for the ratio.")
     var bare = 5.0
 
+    @Flag(help: "Measure how much of a limit of the API is used, before and after a restart.")
+    var limits = false
+
+    @Flag(help: "Measure how an outage of the API is got over.")
+    var outage = false
+
+    @Flag(help: "Measure what asking for results costs, and how late results are recorded.")
+    var polling = false
+
+    @Option(help: "Seconds of each stretch that --limits measures.")
+    var stretch = 30.0
+
+    @Option(help: "Seconds of the outage.")
+    var outageSeconds = 60.0
+
+    @Option(help: "Seconds that the longest command of --polling takes.")
+    var longest = 300.0
+
     func run() async throws {
+        if limits { try Limits.measure(seconds: stretch) }
+        if outage { try Outage.measure(seconds: outageSeconds) }
+        if polling { try Polling.measure(longest: longest) }
+        if limits || outage || polling { return }
         let bed = try TestBed()
         defer { bed.tearDown() }
         try bed.startDaemon()
