@@ -69,11 +69,14 @@ public struct LineState: Hashable, Sendable {
     }
 
     /// Notes an answer that shows the line to be fine: an acceptance, or a refusal of something in particular.
+    ///
+    /// An answer to a request that was sent before the line closed does not open it.
     public mutating func passed() {
-        phase = .open
-        closings = 0
         failures = 0
         hasPassed = true
+        if case .closed(_, let reason) = phase, reason != .unproven { return }
+        phase = .open
+        closings = 0
     }
 
     /// Creates a closed line whose first request, which may go at the time, is a probe: a daemon begins with one.

@@ -57,6 +57,16 @@ struct LineStateTests {
         #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .refusal))
     }
 
+    @Test("is not opened by the acceptance of what was sent before it closed")
+    mutating func acceptedStraggler() {
+        line.close(.credentials, asked: nil, at: Self.now)
+        line.passed()
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .credentials))
+        line.started(1)
+        line.passed()
+        #expect(line.phase == .open)
+    }
+
     @Test("waits as long as the API asks, within the maximum", arguments: [(10, 10), (60, 60), (3_600, 60), (0, 1)])
     func asked(_ asked: Int, _ kept: Int) {
         var line = line
@@ -80,6 +90,7 @@ struct LineStateTests {
         line.probeWasLost(at: Self.now + .seconds(5))
         #expect(line.phase == .closed(until: Self.now + .seconds(5), reason: .credentials))
         #expect(line.allowance(of: 4, at: Self.now + .seconds(5)) == 1)
+        line.started(1)
         line.passed()
         line.probeWasLost(at: Self.now)
         #expect(line.phase == .open)
