@@ -20,6 +20,9 @@ public struct RateLimit: Hashable, Sendable {
     static let shareOfNamed = 0.95
     /// The share of the present rate that is used after a throttling that named none.
     static let decrease = 0.7
+    /// What is taken to have been too much where hardly anything had been sent: a single throttled request tells of
+    /// other users of the account, not of a rate.
+    static let firstGuess = 32.0
     /// The share of a rate that was too much to which the rate goes back soon.
     static let shareOfThrottled = 0.9
     /// When the rate begins to go back there, after a throttling.
@@ -103,7 +106,7 @@ public struct RateLimit: Hashable, Sendable {
         obeyedAt = now
         grownAt = now + (named == nil ? Self.relief : Self.patience)
         let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
-        let present = perSecond ?? max(lastSecond, 1)
+        let present = perSecond ?? max(lastSecond, Self.firstGuess)
         goal = named == nil ? present * Self.shareOfThrottled : nil
         let rate = named.map { $0 * Self.shareOfNamed } ?? present * Self.decrease
         perSecond = [max(rate, 0.1), ceiling].compactMap(\.self).min()

@@ -79,6 +79,14 @@ struct RateLimitTests {
         #expect(throttled < 0.05, "\(throttled) throttled")
     }
 
+    @Test("does not take a single throttled request for the rate of the API")
+    func firstRequest() throws {
+        var limit = RateLimit(ceiling: nil, learned: nil, at: Self.start)
+        limit.started(1, by: .submission, at: Self.start)
+        limit.throttled(named: nil, at: Self.start)
+        #expect(try #require(limit.perSecond) > 20)
+    }
+
     @Test("begins with what an earlier daemon had learned")
     func persisted() {
         var limit = RateLimit(ceiling: nil, learned: 19, at: Self.start)
