@@ -24,7 +24,7 @@ public struct RateLimit: Hashable, Sendable {
     /// other users of the account, not of a rate.
     static let firstGuess = 32.0
     /// The share of a rate that was too much to which the rate goes back soon.
-    static let shareOfThrottled = 0.9
+    static let shareOfThrottled = 0.95
     /// When the rate begins to go back there, after a throttling.
     static let relief = Duration.seconds(2)
     /// How much faster each second makes it on the way back, as a share of the rate.
@@ -35,6 +35,8 @@ public struct RateLimit: Hashable, Sendable {
     static let patience = Duration.seconds(30)
     /// Throttled answers within this time of one that was obeyed are of requests that were sent before it.
     static let settling = Duration.seconds(1)
+    /// Requests further apart than this are no steady flow.
+    static let lull = Duration.milliseconds(500)
     /// A drawer counts as wanting to send for this long after it last asked for more than it got.
     static let memory = Duration.seconds(1)
 
@@ -117,8 +119,10 @@ public struct RateLimit: Hashable, Sendable {
     private mutating func refill(at now: Timestamp) {
         defer { refilledAt = max(refilledAt, now) }
         guard let rate = perSecond, now > refilledAt else { return }
-        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none.
-        tokens = min(tokens + (now - refilledAt).inSeconds * rate, 1 + rate / 10)
+        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none; not
+        // after a pause, whose end would be a burst.
+        let isFlowing = sent.last.map { now - $0 < Self.lull } ?? false
+        tokens = min(tokens + (now - refilledAt).inSeconds * rate, isFlowing ? 1 + rate / 10 : 1)
         guard obeyedAt != nil || rate != ceiling, now > grownAt else { return }
         let seconds = (now - grownAt).inSeconds
         let grown: Double

@@ -29,7 +29,7 @@ final class TestBed {
               auth:
                 token_file: \(tokenFile)
             log:
-              level: warning
+              level: error
             """
         try configuration.write(to: folder.appending(path: "koobatch.yaml"), atomically: true, encoding: .utf8)
     }

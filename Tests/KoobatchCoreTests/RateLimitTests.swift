@@ -127,6 +127,15 @@ struct RateLimitTests {
         #expect(limit.allowance(of: 1, for: .submission, at: next + .milliseconds(1)) == 1)
     }
 
+    @Test("does not make up for a pause with a burst")
+    func pause() {
+        var limit = RateLimit(ceiling: 100, learned: nil, at: Self.start)
+        limit.started(1, by: .submission, at: Self.start)
+        #expect(limit.allowance(of: 32, for: .submission, at: Self.start + .milliseconds(100)) > 5)
+        limit.started(10, by: .submission, at: Self.start + .milliseconds(100))
+        #expect(limit.allowance(of: 32, for: .submission, at: Self.start + .seconds(2)) == 1)
+    }
+
     @Test("grants nothing while it owes requests")
     func debt() {
         var limit = RateLimit(ceiling: nil, learned: nil, at: Self.start)
