@@ -52,7 +52,7 @@ enum Polling {
             print(
                 "    every \(interval) s it would be \(perInstance(asked * Double(chunks))),",
                 "\((asked * Double(chunks) / Double(queries) * 10).rounded() / 10) times as many;",
-                "late by \(milliseconds(asked * interval - seconds))"
+                "results late by \(milliseconds(interval / 2)) on average, \(milliseconds(interval)) at most"
             )
         }
     }
