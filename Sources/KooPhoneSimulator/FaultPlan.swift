@@ -69,15 +69,20 @@ extension FaultPlan {
         /// Whether a throttled answer says `Retry-After: 1`.
         public var retryAfter: Bool
 
+        /// Whether the message of a throttled answer names the limit.
+        public var named: Bool
+
         /// Creates a limit.
-        public init(perSecond: Int, retryAfter: Bool = false) {
+        public init(perSecond: Int, retryAfter: Bool = false, named: Bool = true) {
             self.perSecond = perSecond
             self.retryAfter = retryAfter
+            self.named = named
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case perSecond = "per_second"
             case retryAfter = "retry_after"
+            case named
         }
 
         /// Reads a limit and refuses keys that it does not know.
@@ -92,7 +97,8 @@ extension FaultPlan {
             }
             self.init(
                 perSecond: perSecond,
-                retryAfter: try container.decodeIfPresent(Bool.self, forKey: .retryAfter) ?? false
+                retryAfter: try container.decodeIfPresent(Bool.self, forKey: .retryAfter) ?? false,
+                named: try container.decodeIfPresent(Bool.self, forKey: .named) ?? true
             )
         }
     }

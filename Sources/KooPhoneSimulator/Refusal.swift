@@ -82,8 +82,8 @@ extension Refusal {
         Refusal(
             status: 429,
             code: "APIGW.0308",
-            message: "The throttling threshold has been reached: policy user over ratelimit,"
-                + "limit:\(limit.perSecond),time:1 second.",
+            message: "The throttling threshold has been reached: policy user over ratelimit"
+                + (limit.named ? ",limit:\(limit.perSecond),time:1 second." : ""),
             retryAfter: limit.retryAfter ? "1" : nil
         )
     }

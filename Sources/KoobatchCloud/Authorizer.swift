@@ -11,7 +11,7 @@ enum Authorizer: Sendable {
     }
 
     case tokenFile(SecretFile)
-    case password(IAMToken)
+    case password(IAMToken, file: SecretFile)
     case accessKey(RequestSigner)
 
     init(
@@ -27,7 +27,8 @@ enum Authorizer: Sendable {
         case .password(let login):
             let issuer = TokenIssuer(login, configuration, http: http, logger: logger, now: now, pause: pause)
             self = .password(
-                IAMToken(logger: logger, now: now) { () throws(ServiceFailure) in try await issuer.issue() }
+                IAMToken(logger: logger, now: now) { () throws(ServiceFailure) in try await issuer.issue() },
+                file: issuer.password
             )
         case .accessKey(let key):
             self = .accessKey(RequestSigner(key, host: configuration.endpoint.host, logger: logger, now: now))
@@ -51,7 +52,7 @@ enum Authorizer: Sendable {
             let token = try file.secret()
             request.headers.add(name: "X-Auth-Token", value: token)
             return Proof(secret: token)
-        case .password(let tokens):
+        case .password(let tokens, _):
             let token = try await tokens.token()
             request.headers.add(name: "X-Auth-Token", value: token)
             return Proof(secret: token)
@@ -60,12 +61,28 @@ enum Authorizer: Sendable {
         }
     }
 
+    /// Notes that the API accepted a request.
+    func accepted() {
+        if case .accessKey(let signer) = self { signer.accepted() }
+    }
+
     /// Notes that the API did not accept the credentials of a request.
-    func refused(_ proof: Proof) {
+    ///
+    /// - Returns: the failure, with how long to wait where a further one would do harm.
+    func refused(_ proof: Proof, _ failure: ServiceFailure) -> ServiceFailure {
         switch self {
         case .tokenFile(let file): file.refused(proof.secret)
-        case .password(let tokens): tokens.refused(proof.secret)
-        case .accessKey(let signer): signer.refused(proof.secret)
+        case .password(let tokens, _): tokens.refused(proof.secret)
+        case .accessKey(let signer): return signer.refused(proof.secret, failure)
+        }
+        return failure
+    }
+
+    /// Whether the secret has changed since it was last used.
+    var hasNewCredentials: Bool {
+        switch self {
+        case .tokenFile(let file), .password(_, let file): file.hasChanged
+        case .accessKey(let signer): signer.hasNewSecret
         }
     }
 }

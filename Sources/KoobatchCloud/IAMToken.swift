@@ -8,8 +8,9 @@ import Synchronization
 /// old token while that lives. A failure is everybody's, so that a wrong password is not tried once for each of them.
 final class IAMToken: Sendable {
     private static let pauseAfterFailedRenewal = Duration.seconds(60)
-    /// A token is not sent within this time of its end: clocks differ, and requests take time.
-    private static let margin = Duration.seconds(60)
+    /// A token is not sent within this time of its end, or a tenth of its life if that is less: clocks differ, and
+    /// requests take time.
+    private static let longestMargin = Duration.seconds(60)
 
     private typealias Waiter = CheckedContinuation<Settlement, Never>
 
@@ -75,7 +76,7 @@ final class IAMToken: Sendable {
     private func nextStep() -> Step {
         let now = now()
         return state.withLock { state in
-            if let token = state.token, now + Self.margin < token.expiresAt {
+            if let token = state.token, Self.isUsable(token, at: now) {
                 if state.isAsking || state.renewAt.map({ now < $0 }) == true { return .use(token.text) }
                 state.isAsking = true
                 return .ask
@@ -112,7 +113,7 @@ final class IAMToken: Sendable {
         let now = now()
         let wasInterrupted = failure.errorCode == ServiceFailure.Code.interrupted
         let (token, waiters) = state.withLock { state -> (String?, [Waiter]) in
-            let token = state.token.flatMap { now + Self.margin < $0.expiresAt ? $0.text : nil }
+            let token = state.token.flatMap { Self.isUsable($0, at: now) ? $0.text : nil }
             if token != nil, !wasInterrupted { state.renewAt = now + Self.pauseAfterFailedRenewal }
             return (token, Self.finish(&state))
         }
@@ -129,6 +130,10 @@ final class IAMToken: Sendable {
             metadata: [LogKeys.error: "\(failure.message)"]
         )
         return token
+    }
+
+    private static func isUsable(_ token: IssuedToken, at now: Timestamp) -> Bool {
+        now + min(longestMargin, (token.expiresAt - token.issuedAt) / 10) < token.expiresAt
     }
 
     private static func finish(_ state: inout State) -> [Waiter] {

@@ -56,6 +56,9 @@ public struct KooPhoneClient: CommandService {
         authorizer = Authorizer(configuration, http: http, logger: logger, now: now, pause: pause)
     }
 
+    /// Whether the file with the secret has changed since it was last read.
+    public var hasNewCredentials: Bool { authorizer.hasNewCredentials }
+
     /// Ends every request in flight and closes the connections.
     ///
     /// It waits for connections that are being made, for at most their time limit of 10 seconds.
@@ -110,10 +113,11 @@ extension KooPhoneClient {
         let answer = try await exchange(request, body: body)
         look(answer)
         do {
-            return try answer.content(as: Content.self, now: now())
+            let content = try answer.content(as: Content.self, now: now())
+            authorizer.accepted()
+            return content
         } catch {
-            if error.outcome == .unauthenticated { authorizer.refused(proof) }
-            throw error
+            throw error.outcome == .unauthenticated ? authorizer.refused(proof, error) : error
         }
     }
 

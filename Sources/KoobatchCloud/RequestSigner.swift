@@ -2,13 +2,20 @@ import AsyncHTTPClient
 import KoobatchCore
 import Logging
 import NIOHTTP1
+import Synchronization
 
 /// Signs requests with an access key.
-struct RequestSigner: Sendable {
+final class RequestSigner: Sendable {
+    /// Refusals in a row that the API takes: one more locks the key.
+    private static let tolerance = 5
+    /// How long the API keeps a key locked.
+    private static let lock = Duration.seconds(300)
+
     private let key: AccessKey
     private let host: String
     private let secretKey: SecretFile
     private let now: @Sendable () -> Timestamp
+    private let refusals = Mutex(0)
 
     init(_ key: AccessKey, host: String, logger: Logger, now: @escaping @Sendable () -> Timestamp) {
         self.key = key
@@ -43,10 +50,33 @@ struct RequestSigner: Sendable {
         return secret
     }
 
-    /// Notes that the API refused a signature made with a secret key.
-    func refused(_ secret: String) {
-        secretKey.refused(secret)
+    /// Notes that the API accepted a signature.
+    func accepted() {
+        refusals.withLock { $0 = 0 }
     }
+
+    /// Notes that the API refused a signature made with a secret key.
+    ///
+    /// - Returns: the failure; once one more would lock the key, or has, it asks for a pause as long as the lock, so
+    ///   that none is caused or prolonged.
+    func refused(_ secret: String, _ failure: ServiceFailure) -> ServiceFailure {
+        secretKey.refused(secret)
+        let count = refusals.withLock { count in
+            count += 1
+            return count
+        }
+        guard count >= Self.tolerance else { return failure }
+        return ServiceFailure(
+            failure.outcome,
+            httpStatus: failure.httpStatus,
+            errorCode: failure.errorCode,
+            message: failure.message,
+            retryAfter: max(failure.retryAfter ?? .zero, Self.lock)
+        )
+    }
+
+    /// Whether the file with the secret key has changed since it was last read.
+    var hasNewSecret: Bool { secretKey.hasChanged }
 
     /// `YYYYMMDDTHHMMSSZ`.
     private static func stamp(_ time: Timestamp) -> String {

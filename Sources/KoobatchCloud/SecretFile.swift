@@ -18,6 +18,8 @@ final class SecretFile: Sendable {
     private struct State {
         var secret: String?
         var version: FileVersion?
+        /// Of the file when it was last read, with or without success.
+        var lastRead: FileVersion?
         var hasWarned = false
     }
 
@@ -52,7 +54,13 @@ final class SecretFile: Sendable {
         }
     }
 
+    /// Whether the file has changed since it was last read.
+    var hasChanged: Bool {
+        state.withLock { $0.lastRead != FileVersion(path: path) }
+    }
+
     private func read(into state: inout State) -> Result<String, ServiceFailure> {
+        state.lastRead = FileVersion(path: path)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return .failure(failure("cannot be read: \(Self.reason(errno))")) }
         defer { close(descriptor) }

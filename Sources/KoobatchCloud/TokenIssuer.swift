@@ -19,7 +19,7 @@ struct TokenIssuer: Sendable {
     private static let shortLife = Duration.seconds(3_600)
 
     private let login: PasswordLogin
-    private let password: SecretFile
+    let password: SecretFile
     private let http: HTTPClient
     private let timeout: Duration
     private let userAgent: String

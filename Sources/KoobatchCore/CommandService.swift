@@ -14,6 +14,16 @@ public protocol CommandService: Sendable {
     ///
     /// - Throws: the failure, classified like that of a submission.
     func query(taskID: String, requestID: RequestID) async throws(ServiceFailure) -> TaskReport
+
+    /// Whether there are credentials that have not been tried, so that it is worth asking again after a refusal.
+    ///
+    /// Cheap, and never a request.
+    var hasNewCredentials: Bool { get }
+}
+
+extension CommandService {
+    /// Credentials that never change.
+    public var hasNewCredentials: Bool { false }
 }
 
 /// One request to run a command.

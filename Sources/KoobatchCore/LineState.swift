@@ -2,10 +2,13 @@
 /// and one set of credentials.
 ///
 /// Throttling, refused credentials and refusals that concern everything close the line. It opens for one probe when the
-/// pause is over; the probe's outcome opens it wholly or closes it for longer.
+/// pause is over; the probe's outcome opens it wholly or closes it for longer. A daemon begins with a probe too.
 public struct LineState: Hashable, Sendable {
     /// Why the line is closed; ordered by what a person should hear of first.
     public enum Reason: String, Hashable, Sendable {
+        /// The API has not accepted anything yet: whether it accepts the credentials is tried with one request, because
+        /// an access key that fails more than five times in a row is locked.
+        case unproven
         /// The API asked for a pause.
         case throttled
         /// The API does not accept the credentials.
@@ -71,18 +74,21 @@ public struct LineState: Hashable, Sendable {
     }
 
     /// Notes an answer that shows the line to be fine: an acceptance, or a refusal of something in particular.
+    ///
+    /// An answer to a request that was sent before the line closed does not open it.
     public mutating func passed() {
-        phase = .open
-        closings = 0
         failures = 0
         hasPassed = true
+        if case .closed(_, let reason) = phase, reason != .unproven { return }
+        phase = .open
+        closings = 0
     }
 
-    /// Creates a closed line whose first request, which may go at once, is a probe: what an earlier daemon knew.
-    public init(base: Duration, maximum: Duration, closedFor reason: Reason, at now: Timestamp) {
+    /// Creates a closed line whose first request, which may go at the time, is a probe: a daemon begins with one.
+    public init(base: Duration, maximum: Duration, closedFor reason: Reason, at time: Timestamp) {
         self.init(base: base, maximum: maximum)
-        phase = .closed(until: now, reason: reason)
-        closings = 1
+        phase = .closed(until: time, reason: reason)
+        closings = reason == .unproven ? 0 : 1
     }
 
     /// Whether a probe is out.
@@ -91,10 +97,13 @@ public struct LineState: Hashable, Sendable {
     }
 
     /// Whether the line is closed, or being probed, because the endpoint fails; its failures are no chunk's fault.
-    public var isEndpointFailing: Bool {
+    public var isEndpointFailing: Bool { reason == .endpoint }
+
+    /// Why the line is closed or being probed, if it is.
+    public var reason: Reason? {
         switch phase {
-        case .open: false
-        case .closed(_, let reason), .probing(let reason): reason == .endpoint
+        case .open: nil
+        case .closed(_, let reason), .probing(let reason): reason
         }
     }
 
@@ -102,7 +111,10 @@ public struct LineState: Hashable, Sendable {
     public mutating func failed(at now: Timestamp) {
         failures += 1
         switch phase {
-        case .open where failures >= Self.failuresToClose: close(.endpoint, asked: nil, at: now)
+        case .open where failures >= Self.failuresToClose,
+            .probing(.unproven) where failures >= Self.failuresToClose:
+            close(.endpoint, asked: nil, at: now)
+        case .probing(.unproven): probeWasLost(at: now)
         case .probing: close(.endpoint, asked: nil, at: now)
         case .open, .closed: break
         }
@@ -111,6 +123,18 @@ public struct LineState: Hashable, Sendable {
     /// Notes a probe that told nothing, such as one that was never sent: the next one may go at once.
     public mutating func probeWasLost(at now: Timestamp) {
         if case .probing(let reason) = phase { phase = .closed(until: now, reason: reason) }
+    }
+
+    /// Whether the line is closed because the API does not accept the credentials.
+    public var isClosedForCredentials: Bool {
+        if case .closed(_, .credentials) = phase { true } else { false }
+    }
+
+    /// Notes that there are other credentials than the refused ones: a probe may go at once, and pauses grow anew.
+    public mutating func credentialsChanged(at now: Timestamp) {
+        guard isClosedForCredentials else { return }
+        closings = 0
+        phase = .closed(until: now, reason: .credentials)
     }
 
     /// Closes the line.
@@ -122,7 +146,7 @@ public struct LineState: Hashable, Sendable {
     ///   - asked: how long the API asked to wait, if it did.
     ///   - now: the time of the answer.
     public mutating func close(_ reason: Reason, asked: Duration?, at now: Timestamp) {
-        if case .closed(let until, let old) = phase {
+        if case .closed(let until, let old) = phase, old != .unproven {
             let wanted = asked.map { now + min($0, backoff.maximum) } ?? until
             phase = .closed(until: max(until, wanted), reason: old)
             return

@@ -1,8 +1,8 @@
 /// A token bucket whose rate is learned from the API's answers.
 ///
 /// Unlimited until the API throttles. Then the rate is what the API named in its answer, a little less, or a part of
-/// what was being sent; from there it grows slowly until the API throttles again (additive increase, multiplicative
-/// decrease), and never above the rate that the operator set.
+/// what was being sent, from where it soon goes back to a little less than what was too much. Then it holds, and grows
+/// slowly until the API throttles again; never above the rate that the operator set.
 ///
 /// Submission and polling draw from the same bucket. While both want to send, each gets half.
 public struct RateLimit: Hashable, Sendable {
@@ -20,12 +20,23 @@ public struct RateLimit: Hashable, Sendable {
     static let shareOfNamed = 0.95
     /// The share of the present rate that is used after a throttling that named none.
     static let decrease = 0.7
+    /// What is taken to have been too much where hardly anything had been sent: a single throttled request tells of
+    /// other users of the account, not of a rate.
+    static let firstGuess = 32.0
+    /// The share of a rate that was too much to which the rate goes back soon.
+    static let shareOfThrottled = 0.95
+    /// When the rate begins to go back there, after a throttling.
+    static let relief = Duration.seconds(2)
+    /// How much faster each second makes it on the way back, as a share of the rate.
+    static let recovery = 0.1
     /// How much faster each second without throttling makes it, as a share of the rate.
     static let increase = 0.01
-    /// How long a rate holds before it grows, after a throttling.
+    /// How long a rate holds before it grows.
     static let patience = Duration.seconds(30)
     /// Throttled answers within this time of one that was obeyed are of requests that were sent before it.
     static let settling = Duration.seconds(1)
+    /// Requests further apart than this are no steady flow.
+    static let lull = Duration.milliseconds(500)
     /// A drawer counts as wanting to send for this long after it last asked for more than it got.
     static let memory = Duration.seconds(1)
 
@@ -37,6 +48,8 @@ public struct RateLimit: Hashable, Sendable {
     private var refilledAt: Timestamp
     private var obeyedAt: Timestamp?
     private var grownAt: Timestamp
+    /// What the rate goes back to soon after a throttling that named none.
+    private var goal: Double?
     private var sent: [Timestamp] = []
     private var wantedAt: [Drawer: Timestamp] = [:]
     /// What submission has drawn beyond polling while both wanted to; negative the other way round.
@@ -102,9 +115,11 @@ public struct RateLimit: Hashable, Sendable {
     public mutating func throttled(named: Double?, at now: Timestamp) {
         if let obeyedAt, now - obeyedAt < Self.settling, named == nil { return }
         obeyedAt = now
-        grownAt = now + Self.patience
+        grownAt = now + (named == nil ? Self.relief : Self.patience)
         let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
-        let rate = named.map { $0 * Self.shareOfNamed } ?? (perSecond ?? max(lastSecond, 1)) * Self.decrease
+        let present = perSecond ?? max(lastSecond, Self.firstGuess)
+        goal = named == nil ? present * Self.shareOfThrottled : nil
+        let rate = named.map { $0 * Self.shareOfNamed } ?? present * Self.decrease
         perSecond = [max(rate, 0.1), ceiling].compactMap(\.self).min()
         tokens = min(tokens, 0)
     }
@@ -113,12 +128,21 @@ public struct RateLimit: Hashable, Sendable {
     private mutating func refill(at now: Timestamp) {
         defer { refilledAt = max(refilledAt, now) }
         guard let rate = perSecond, now > refilledAt else { return }
-        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none.
-        tokens = min(tokens + (now - refilledAt).inSeconds * rate, 1 + rate / 10)
+        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none; not
+        // after a pause, whose end would be a burst.
+        let isFlowing = sent.last.map { now - $0 < Self.lull } ?? false
+        tokens = min(tokens + (now - refilledAt).inSeconds * rate, isFlowing ? 1 + rate / 10 : 1)
         guard obeyedAt != nil || rate != ceiling, now > grownAt else { return }
-        let grown = rate * (1 + Self.increase * (now - grownAt).inSeconds)
+        let seconds = (now - grownAt).inSeconds
+        let grown: Double
+        if let goal, rate < goal {
+            grown = min(rate * (1 + Self.recovery * seconds), goal)
+            grownAt = grown < goal ? now : now + Self.patience
+        } else {
+            grown = rate * (1 + Self.increase * seconds)
+            grownAt = now
+        }
         perSecond = [grown, ceiling].compactMap(\.self).min()
-        grownAt = now
     }
 }
 

@@ -92,8 +92,11 @@ extension SubmissionDecision {
         switch failure.outcome {
         case .unknown, .notSent:
             return retry()
-        case .throttled, .unauthenticated:
+        case .throttled:
             return retryUncharged()
+        case .unauthenticated:
+            // Due as soon as the line opens: with new credentials nothing is left to wait for.
+            return .retry(at: now, charged: false)
         case .refused:
             switch policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) {
             case .retry: return retry()

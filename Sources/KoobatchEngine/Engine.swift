@@ -73,6 +73,7 @@ public struct Engine: Sendable {
             backoff: configuration.rules.backoff,
             ceiling: configuration.requestsPerSecond,
             memory: memory,
+            hasNewCredentials: { service.hasNewCredentials },
             store: store,
             logger: logger,
             at: time.now

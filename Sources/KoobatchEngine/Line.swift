@@ -13,8 +13,11 @@ public final class Line: Sendable {
     }
 
     private static let soon = Duration.milliseconds(50)
+    /// How often to look whether there are new credentials while the old ones are refused.
+    private static let credentialsLook = Duration.seconds(1)
 
     private let state: Mutex<State>
+    private let hasNewCredentials: @Sendable () -> Bool
     private let store: Store
     private let logger: Logger
 
@@ -24,6 +27,7 @@ public final class Line: Sendable {
     ///   - backoff: how long the line stays closed, from the first time in a row to the longest.
     ///   - ceiling: the operator's bound on requests per second.
     ///   - memory: what the earlier daemon knew.
+    ///   - hasNewCredentials: whether there are credentials that have not been tried.
     ///   - store: where changes are written.
     ///   - logger: for the openings and closings.
     ///   - now: the time of creation.
@@ -31,16 +35,21 @@ public final class Line: Sendable {
         backoff: Backoff,
         ceiling: Double?,
         memory: Store.LineMemory,
+        hasNewCredentials: @escaping @Sendable () -> Bool,
         store: Store,
         logger: Logger,
         at now: Timestamp
     ) {
-        let line =
-            memory.closedFor.map {
-                LineState(base: backoff.base, maximum: backoff.maximum, closedFor: $0, at: now)
-            } ?? LineState(base: backoff.base, maximum: backoff.maximum)
+        let pausedUntil = memory.pausedUntil.flatMap { $0 > now ? $0 : nil }
+        let line = LineState(
+            base: backoff.base,
+            maximum: backoff.maximum,
+            closedFor: memory.closedFor ?? (pausedUntil == nil ? .unproven : .throttled),
+            at: pausedUntil ?? now
+        )
         let rate = RateLimit(ceiling: ceiling, learned: memory.requestsPerSecond, at: now)
         self.state = Mutex(State(line: line, rate: rate))
+        self.hasNewCredentials = hasNewCredentials
         self.store = store
         self.logger = logger
     }
@@ -68,7 +77,12 @@ public final class Line: Sendable {
     ///
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
     func allowance(of wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Int {
-        state.withLock { $0.rate.allowance(of: $0.line.allowance(of: wanted, at: now), for: drawer, at: now) }
+        state.withLock { state in
+            if wanted > 0, state.line.isClosedForCredentials, hasNewCredentials() {
+                state.line.credentialsChanged(at: now)
+            }
+            return state.rate.allowance(of: state.line.allowance(of: wanted, at: now), for: drawer, at: now)
+        }
     }
 
     /// Notes that requests have started.
@@ -83,7 +97,12 @@ public final class Line: Sendable {
     ///
     /// Where that is not a matter of time, as while a probe is out, it is soon.
     func nextLook(at now: Timestamp) -> Timestamp {
-        let next = state.withLock { [$0.line.closedUntil, $0.rate.nextToken(at: now)].compactMap(\.self).max() }
+        let next = state.withLock { state in
+            let line = state.line.closedUntil.map {
+                state.line.isClosedForCredentials ? min($0, now + Self.credentialsLook) : $0
+            }
+            return [line, state.rate.nextToken(at: now)].compactMap(\.self).max()
+        }
         return max(next ?? now + Self.soon, now + .milliseconds(1))
     }
 
@@ -110,7 +129,7 @@ public final class Line: Sendable {
             return (before, state)
         }
         let isNewPhase = before.line.phase != after.line.phase
-        if isNewPhase { log(after.line, failure) }
+        if isNewPhase { log(after.line, failure, wasUnproven: before.line.reason == .unproven) }
         let isNewRate = failure?.outcome == .throttled && before.rate.perSecond != after.rate.perSecond
         if isNewRate {
             logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
@@ -156,8 +175,10 @@ public final class Line: Sendable {
         }
     }
 
-    private func log(_ line: LineState, _ failure: ServiceFailure?) {
+    private func log(_ line: LineState, _ failure: ServiceFailure?, wasUnproven: Bool) {
         switch line.phase {
+        case .open where wasUnproven, .closed(_, .unproven):
+            break
         case .open:
             logger.notice("Requests go freely again")
         case .closed(let until, let reason):

@@ -8,6 +8,8 @@ extension Store {
         public let requestsPerSecond: Double?
         /// Why its line was closed, if it was, as far as that outlasts a restart.
         public let closedFor: LineState.Reason?
+        /// Until when the API had asked for a pause.
+        public let pausedUntil: Timestamp?
     }
 
     /// Reads what an earlier daemon knew of the line; before `daemonStarted`.
@@ -15,11 +17,18 @@ extension Store {
         try await read { db in
             let row = try Row.fetchOne(
                 db,
-                sql: "SELECT requests_per_second, circuit <> 'closed', credentials = 'refused' FROM daemon_state"
+                sql: """
+                    SELECT requests_per_second, circuit <> 'closed', credentials = 'refused', paused_until
+                      FROM daemon_state
+                    """
             )
-            guard let row else { return LineMemory(requestsPerSecond: nil, closedFor: nil) }
+            guard let row else { return LineMemory(requestsPerSecond: nil, closedFor: nil, pausedUntil: nil) }
             let closedFor: LineState.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
-            return LineMemory(requestsPerSecond: row[0], closedFor: closedFor)
+            return LineMemory(
+                requestsPerSecond: row[0],
+                closedFor: closedFor,
+                pausedUntil: closedFor == nil ? row[3] : nil
+            )
         }
     }
 
@@ -29,14 +38,18 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE daemon_state
-                       SET pid           = ?,
-                           version       = ?,
-                           started_at    = ?,
-                           heartbeat_at  = ?,
+                       SET pid           = ?1,
+                           version       = ?2,
+                           started_at    = ?3,
+                           heartbeat_at  = ?3,
                            stopped_at    = NULL,
-                           paused_until  = NULL
+                           -- A pause that the API asked for goes on; what failed is probed at once.
+                           paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
+                                                     AND paused_until > ?3
+                                                THEN paused_until
+                                           END
                     """,
-                arguments: [pid, version, now, now]
+                arguments: [pid, version, now]
             )
         }
     }
@@ -82,11 +95,6 @@ extension Store {
         failure: ServiceFailure?,
         at now: Timestamp
     ) async throws {
-        let reason: LineState.Reason? =
-            switch line.phase {
-            case .open: nil
-            case .closed(_, let reason), .probing(let reason): reason
-            }
         try await write { db in
             try db.execute(
                 sql: """
@@ -105,7 +113,7 @@ extension Store {
                            last_error_at = iif(?3 IS NULL, last_error_at, ?4)
                     """,
                 arguments: [
-                    line.closedUntil, reason?.rawValue,
+                    line.closedUntil, line.reason?.rawValue,
                     failure.map { "\($0.errorCode) \($0.message)" }, now, line.hasPassed,
                     line.isProbing, requestsPerSecond,
                 ]

@@ -8,7 +8,9 @@ struct KoobatchBench: AsyncParsableCommand {
         commandName: "koobatch-bench",
         abstract: "Measures the built koobatch against the built koophone-sim.",
         discussion: "Uses the programs beside itself; build them in release configuration first.",
-        subcommands: [Load.self, Control.self, History.self],
+        subcommands: [
+            Load.self, Control.self, History.self, LimitsCommand.self, OutageCommand.self, PollingCommand.self,
+        ],
         defaultSubcommand: Load.self
     )
 }
@@ -44,6 +46,45 @@ struct Load: AsyncParsableCommand {
         try Restart(bed: bed).measure()
         try Views(bed: bed).measure(instances: 1_000_000)
     }
+}
+
+/// How much of a limit of the API is used.
+struct LimitsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "limits",
+        abstract: "How much of a limit of the API is used, before and after a restart."
+    )
+
+    @Option(help: "Seconds of each stretch.")
+    var stretch = 30.0
+
+    func run() throws { try Limits.measure(seconds: stretch) }
+}
+
+/// How an outage of the API is got over.
+struct OutageCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "outage",
+        abstract: "How an outage of the API is got over."
+    )
+
+    @Option(help: "Seconds of the outage.")
+    var seconds = 60.0
+
+    func run() throws { try Outage.measure(seconds: seconds) }
+}
+
+/// What asking for results costs.
+struct PollingCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "polling",
+        abstract: "What asking for results costs, and how late results are recorded."
+    )
+
+    @Option(help: "Seconds that the longest command takes.")
+    var longest = 300.0
+
+    func run() throws { try Polling.measure(longest: longest) }
 }
 
 /// A share as whole per cent.

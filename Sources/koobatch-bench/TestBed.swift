@@ -10,7 +10,7 @@ final class TestBed {
     let folder: URL
     let endpoint: String
     private let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    private let simulator: Command
+    private var simulator: Command
     private(set) var daemon: Command?
 
     var database: String { folder.appending(path: "koobatch.db").path }
@@ -19,19 +19,7 @@ final class TestBed {
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let log = folder.appending(path: "simulator.log")
-        try Data().write(to: log)
-        let output = try FileHandle(forWritingTo: log)
-        simulator = try Command(
-            [programs.appending(path: "koophone-sim").path, "--port", "0", "--token", "bench"],
-            output: output.fileDescriptor
-        )
-        var line = ""
-        while !line.contains("\n"), simulator.isRunning { line = try String(contentsOf: log, encoding: .utf8) }
-        guard let address = line.split(separator: " ").first(where: { $0.hasPrefix("http://") }) else {
-            throw Failed(description: "the simulator said: \(line)")
-        }
-        endpoint = String(address)
+        (simulator, endpoint) = try Self.simulator(of: programs, in: folder, port: 0)
         try "bench".write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
         chmod(tokenFile, 0o600)
         let configuration = """
@@ -41,9 +29,49 @@ final class TestBed {
               auth:
                 token_file: \(tokenFile)
             log:
-              level: warning
+              level: error
             """
         try configuration.write(to: folder.appending(path: "koobatch.yaml"), atomically: true, encoding: .utf8)
+    }
+
+    private static func simulator(of programs: URL, in folder: URL, port: Int) throws -> (Command, endpoint: String) {
+        let log = folder.appending(path: "simulator.log")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        let simulator = try Command(
+            [programs.appending(path: "koophone-sim").path, "--port", "\(port)", "--token", "bench"],
+            output: output.fileDescriptor
+        )
+        var line = ""
+        while !line.contains("\n"), simulator.isRunning { line = try String(contentsOf: log, encoding: .utf8) }
+        guard let address = line.split(separator: " ").first(where: { $0.hasPrefix("http://") }) else {
+            throw Failed(description: "the simulator said: \(line)")
+        }
+        return (simulator, String(address))
+    }
+
+    /// Ends the simulator: connections to it are refused until it is started again.
+    func stopSimulator() {
+        simulator.signal(SIGKILL)
+        simulator.wait()
+    }
+
+    /// Starts the simulator where it was, without a memory of what it was asked.
+    func startSimulator() throws {
+        guard let port = URL(string: endpoint)?.port else { throw Failed(description: "no port: \(endpoint)") }
+        simulator = try Self.simulator(of: programs, in: folder, port: port).0
+    }
+
+    /// Asks the simulator for something that the real API does not have, and returns its answer.
+    @discardableResult
+    func control(_ arguments: String...) throws -> String {
+        guard let path = arguments.last else { return "" }
+        let outcome = try Command.run(
+            ["curl", "--silent", "--show-error", "--fail-with-body"]
+                + arguments.dropLast() + [endpoint + path]
+        )
+        guard outcome.status == 0 else { throw Failed(description: outcome.output + outcome.errors) }
+        return outcome.output
     }
 
     func startDaemon() throws {
@@ -55,6 +83,12 @@ final class TestBed {
         )
         self.daemon = daemon
         try wait { try self.shellIfThere("SELECT pid = \(daemon.identifier) AND running FROM daemon") == "1" }
+    }
+
+    /// Ends the daemon as systemd does.
+    func stopDaemon() {
+        daemon?.signal(SIGTERM)
+        daemon?.wait()
     }
 
     func kill() {
@@ -101,13 +135,14 @@ final class TestBed {
     func insert(
         instances: Int,
         prefix: String = "i",
+        command: String = "ls",
         column: String = "label",
         value: String = "''",
         patience: Int = 5_000
     ) throws -> Int {
         let ids = (0..<instances).map { "\"\(prefix)\($0)\"" }.joined(separator: ",")
         let printed = try shell(
-            "INSERT INTO command_jobs (command, instance_ids, \(column)) VALUES ('ls', '[\(ids)]', \(value)) RETURNING id;",
+            "INSERT INTO command_jobs (command, instance_ids, \(column)) VALUES ('\(command)', '[\(ids)]', \(value)) RETURNING id;",
             patience: patience
         )
         guard let id = Int(printed) else { throw Failed(description: printed) }
@@ -115,8 +150,8 @@ final class TestBed {
     }
 
     /// Waits until the condition holds, looking every few milliseconds.
-    func wait(until condition: () throws -> Bool) throws {
-        let deadline = ContinuousClock.now + .seconds(600)
+    func wait(for seconds: Double = 600, until condition: () throws -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
         while try !condition() {
             guard ContinuousClock.now < deadline, simulator.isRunning else {
                 throw Failed(description: "it took too long")

@@ -65,6 +65,7 @@ struct StatusReport: Service {
 
     private static func words(_ reason: LineState.Reason) -> String {
         switch reason {
+        case .unproven: "one request tries whether the API accepts the credentials"
         case .throttled: "the API asked for it"
         case .credentials: "the API refuses the credentials"
         case .refusal: "the API refuses everything"

@@ -23,7 +23,8 @@ struct KoophoneSim: AsyncParsableCommand {
               PUT /sim/tokens {"valid": [], "expired": [], "revoke_issued": false}
 
             FAULT PLAN: {"seed": 7, "duration": 0.2,
-              "limit": {"per_second": 20, "retry_after": true},
+              "limit": {"per_second": 20, "retry_after": true,
+                        "named": false},
               "rules": [{"on": "submit", "kind": "drop_after", "times": 3,
                          "probability": 0.1, "skip": 1}],
               "instances": {"frozen*": {"refuse": {"status": 200, "times": 2,

@@ -117,12 +117,10 @@ struct CrashTests {
         let koobatch = try Koobatch(settings: "shutdown: {grace: 0.3}\n\(Self.settings)")
         try koobatch.simulator.faults(#"{"rules": [{"on":"submit","kind":"hang","acted":true}]}"#)
         try koobatch.start()
-        _ = try koobatch.insert(instances: 64, columns: [("on_unknown", "'hold'")])
-        try koobatch.wait(for: "SELECT in_flight = 2 FROM daemon")
+        _ = try koobatch.insert(instances: 32, columns: [("on_unknown", "'hold'")])
+        try koobatch.wait(for: "SELECT in_flight = 1 FROM daemon")
         #expect(try koobatch.stop() == 0)
-        #expect(
-            try koobatch.shell.rows("SELECT state, unknown FROM chunks") == [["unknown", "32"], ["unknown", "32"]]
-        )
+        #expect(try koobatch.shell.run("SELECT state, unknown FROM chunks") == "unknown|32")
         #expect(try koobatch.shell.run("SELECT DISTINCT outcome FROM attempts") == "unknown")
     }
 

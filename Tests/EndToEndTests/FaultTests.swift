@@ -94,7 +94,10 @@ struct FaultTests {
         try truth.expectIntegrity()
     }
 
-    @Test("instances that an answer leaves out are unknown, the others are kept", arguments: ["retry", "hold"])
+    @Test(
+        "instances that an answer leaves out are unknown, the others are kept, and nothing is sent again",
+        arguments: ["retry", "hold", "fail"]
+    )
     func missingMappings(onUnknown: String) throws {
         let koobatch = try Koobatch(settings: Self.impatient)
         try koobatch.simulator.faults(#"{"rules": [{"on":"submit","kind":"missing_mappings","count":2,"times":1}]}"#)
@@ -106,6 +109,9 @@ struct FaultTests {
             try koobatch.shell.run("SELECT DISTINCT error_code FROM instance_status WHERE state = 'unknown'")
                 == "koobatch.not_mapped"
         )
+        let executed = try koobatch.simulator.journal().flatMap(\.instance_ids)
+        #expect(executed.count == 64)
+        #expect(Set(executed).count == 64)
         try Truth(koobatch: koobatch).expectRepetitionsOnlyAfterUnknown()
         try Truth(koobatch: koobatch).expectCountsAddUp()
     }

@@ -32,6 +32,16 @@ import Testing
         }
     }
 
+    @Test func theMessageNamesTheLimitUnlessItIsToldNotTo() async throws {
+        try await withSimulator { client in
+            try await client.putFaults(#"{"limit": {"per_second": 0, "named": false}}"#)
+            #expect(
+                try await client.submit().decode(ErrorAnswer.self).error_msg
+                    == "The throttling threshold has been reached: policy user over ratelimit"
+            )
+        }
+    }
+
     @Test func unauthenticatedRequestsDoNotCount() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"limit": {"per_second": 1}}"#)

@@ -9,10 +9,11 @@ import Testing
 /// When tokens are bought.
 @Suite
 struct IAMTokenTests {
-    /// A shop of numbered tokens that live for 1,000 seconds, with a clock.
+    /// A shop of numbered tokens that live for 1,000 seconds unless it is told otherwise, with a clock.
     private final class Shop: Sendable {
         private struct State {
             var seconds: Int64 = 0
+            var life: Int64 = 1_000
             var sold = 0
             var failure: ServiceFailure?
             var isClosed = false
@@ -32,6 +33,8 @@ struct IAMTokenTests {
         func pass(_ seconds: Int64) { state.withLock { $0.seconds += seconds } }
 
         func fail(_ failure: ServiceFailure?) { state.withLock { $0.failure = failure } }
+
+        func sell(livingFor seconds: Int64) { state.withLock { $0.life = seconds } }
 
         func close() { state.withLock { $0.isClosed = true } }
 
@@ -77,7 +80,7 @@ struct IAMTokenTests {
                 state.sold += 1
                 if let failure = state.failure { return .failure(failure) }
                 return .success(
-                    IssuedToken(text: "token-\(state.sold)", issuedAt: now, expiresAt: now + .seconds(1_000))
+                    IssuedToken(text: "token-\(state.sold)", issuedAt: now, expiresAt: now + .seconds(state.life))
                 )
             }
         }
@@ -95,6 +98,21 @@ struct IAMTokenTests {
         shop.pass(1)
         #expect(try await tokens.token() == "token-2")
         #expect(try await tokens.token() == "token-2")
+    }
+
+    @Test
+    func `A token of a short life is not bought for each request`() async throws {
+        let shop = Shop()
+        let tokens = shop.tokens
+        shop.sell(livingFor: 40)
+        #expect(try await tokens.token() == "token-1")
+        shop.pass(29)
+        #expect(try await tokens.token() == "token-1")
+        shop.fail(Self.wrongPassword)
+        shop.pass(6)
+        #expect(try await tokens.token() == "token-1")
+        shop.pass(1)
+        await #expect(throws: Self.wrongPassword) { try await tokens.token() }
     }
 
     @Test

@@ -57,6 +57,19 @@ struct SecretFileTests {
     }
 
     @Test
+    func `A file has changed once there is something in it that was not read`() throws {
+        let scratch = try ScratchFile("")
+        let file = SecretFile(path: scratch.path, kind: .token, logger: Self.silent)
+        #expect(file.hasChanged)
+        _ = Self.failure(of: file)
+        #expect(!file.hasChanged)
+        try scratch.write("new")
+        #expect(file.hasChanged)
+        #expect(try file.secret() == "new")
+        #expect(!file.hasChanged)
+    }
+
+    @Test
     func `A refused token is read again although the file looks the same`() throws {
         let scratch = try ScratchFile("old")
         let file = SecretFile(path: scratch.path, kind: .token, logger: Self.silent)

@@ -57,6 +57,16 @@ struct LineStateTests {
         #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .refusal))
     }
 
+    @Test("is not opened by the acceptance of what was sent before it closed")
+    mutating func acceptedStraggler() {
+        line.close(.credentials, asked: nil, at: Self.now)
+        line.passed()
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .credentials))
+        line.started(1)
+        line.passed()
+        #expect(line.phase == .open)
+    }
+
     @Test("waits as long as the API asks, within the maximum", arguments: [(10, 10), (60, 60), (3_600, 60), (0, 1)])
     func asked(_ asked: Int, _ kept: Int) {
         var line = line
@@ -80,6 +90,7 @@ struct LineStateTests {
         line.probeWasLost(at: Self.now + .seconds(5))
         #expect(line.phase == .closed(until: Self.now + .seconds(5), reason: .credentials))
         #expect(line.allowance(of: 4, at: Self.now + .seconds(5)) == 1)
+        line.started(1)
         line.passed()
         line.probeWasLost(at: Self.now)
         #expect(line.phase == .open)
@@ -134,5 +145,67 @@ struct LineStateTests {
         line.started(1)
         line.close(.credentials, asked: nil, at: Self.now)
         #expect(line.closedUntil == Self.now + .seconds(2))
+    }
+
+    private static var unproven: LineState {
+        LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .unproven, at: now)
+    }
+
+    @Test("begins with one request at a time, until one has passed")
+    func begins() {
+        var line = Self.unproven
+        for _ in 1..<LineState.failuresToClose {
+            #expect(line.allowance(of: 32, at: Self.now) == 1)
+            line.started(1)
+            #expect(line.allowance(of: 32, at: Self.now) == 0)
+            line.failed(at: Self.now)
+            #expect(!line.isEndpointFailing)
+        }
+        line.started(1)
+        line.passed()
+        #expect(line.allowance(of: 32, at: Self.now) == 32)
+    }
+
+    @Test("takes the endpoint for failing after as many failures as ever, though nothing has passed yet")
+    func failsFromTheBeginning() {
+        var line = Self.unproven
+        for _ in 0..<LineState.failuresToClose {
+            line.started(1)
+            line.failed(at: Self.now)
+        }
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .endpoint))
+    }
+
+    @Test("is closed with the first pause where the first request finds the credentials refused")
+    func refusedFromTheBeginning() {
+        var line = Self.unproven
+        line.close(.credentials, asked: nil, at: Self.now)
+        #expect(line.phase == .closed(until: Self.now + .seconds(1), reason: .credentials))
+    }
+
+    @Test("tries new credentials at once, and its pauses grow anew")
+    mutating func newCredentials() {
+        for _ in 0..<5 {
+            line.close(.credentials, asked: nil, at: Self.now)
+            line.started(1)
+        }
+        line.close(.credentials, asked: nil, at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(32))
+        line.credentialsChanged(at: Self.now)
+        #expect(line.allowance(of: 32, at: Self.now) == 1)
+        line.started(1)
+        line.close(.credentials, asked: nil, at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(1))
+    }
+
+    @Test(
+        "does not care for new credentials where they are not the matter",
+        arguments: [LineState.Reason.throttled, .endpoint]
+    )
+    func newCredentialsElsewhere(reason: LineState.Reason) {
+        var line = line
+        line.close(reason, asked: nil, at: Self.now)
+        line.credentialsChanged(at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(1))
     }
 }

@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+@Suite("An endpoint that fails")
+struct CircuitTests {
+    @Test("is probed seldom and alone, charges no chunk, and is remembered over a restart", arguments: [500, 503])
+    func storm(status: Int) throws {
+        let koobatch = try Koobatch()
+        try koobatch.configure(settings: "retry: {base_delay: 0.2, max_delay: 300}")
+        try koobatch.simulator.faults(#"{"rules": [{"on": "any", "kind": "status", "status": \#(status)}]}"#)
+        try koobatch.start()
+        _ = try koobatch.insert(instances: 3_200, columns: [("max_attempts", "2")])
+        try koobatch.wait(for: "SELECT circuit = 'open' FROM daemon")
+        let opened = try #require(Int(try koobatch.shell.run("SELECT count(*) FROM attempts")))
+        try koobatch.wait(for: "SELECT count(*) >= \(opened + 2) FROM attempts WHERE outcome IS NOT NULL")
+        #expect(try koobatch.shell.run("SELECT max(attempts) <= 1 FROM chunks WHERE state = 'pending'") == "1")
+        #expect(try koobatch.shell.run("SELECT sum(attempts) <= 8 FROM chunks WHERE state = 'pending'") == "1")
+        let blocked = try koobatch.row("SELECT blocker, explanation FROM why WHERE chunk_id IS NULL")
+        #expect(blocked == ["circuit", "the API fails; it is being probed"])
+        let pauses = try koobatch.shell.rows(
+            """
+            SELECT (julianday(started_at) - julianday(before)) * 86400.0
+              FROM (SELECT id, started_at, lag(finished_at) OVER (ORDER BY id) AS before FROM attempts)
+             WHERE id > \(opened)
+             ORDER BY id
+            """
+        ).compactMap { Double($0[0]) }
+        #expect(zip(pauses, [0.2, 0.4, 0.8]).allSatisfy { $0 > $1 - 0.002 }, "\(pauses)")
+
+        koobatch.crash()
+        #expect(try koobatch.shell.run("SELECT circuit <> 'closed' FROM daemon") == "1")
+        let before = try #require(Int(try koobatch.shell.run("SELECT max(id) FROM attempts")))
+        try koobatch.start()
+        // One probe at once, then a pause again.
+        try koobatch.wait(
+            for: """
+                SELECT circuit = 'open'
+                       AND paused_until > heartbeat_at
+                       AND (SELECT count(*) = 1 FROM attempts WHERE id > \(before) AND outcome IS NOT NULL)
+                  FROM daemon
+                """
+        )
+        #expect(try koobatch.shell.run("SELECT blocker FROM why WHERE chunk_id IS NULL") == "circuit")
+        try koobatch.simulator.faults("{}")
+        try koobatch.waitUntilFinished()
+        #expect(try koobatch.shell.run("SELECT state, succeeded FROM job_status") == "succeeded|3200")
+        #expect(try koobatch.shell.run("SELECT circuit FROM daemon") == "closed")
+    }
+}
