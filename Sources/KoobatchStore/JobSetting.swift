@@ -28,6 +28,8 @@ public struct JobSetting: Hashable, Sendable {
         case canary
         /// Seconds until a result that never came counts as unknown.
         case resultTimeout = "result_timeout"
+        /// Whether the job waits, on each instance, for the results of earlier ones.
+        case serializeInstances = "serialize_instances"
 
         /// What stands for the value in a statement.
         ///

@@ -42,6 +42,9 @@ struct JobOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Until a result that never came counts as unknown.", valueName: "seconds"))
     var resultTimeout: Double?
 
+    @Flag(help: "On each instance wait for the results of jobs that were inserted before.")
+    var serializeInstances = false
+
     @Flag(help: "Insert the job paused; koobatch resume starts it.")
     var paused = false
 
@@ -59,6 +62,7 @@ struct JobOptions: ParsableArguments {
             (.maxErrors, maxErrors.map { .text($0) }),
             (.canary, canary.map { .whole($0) }),
             (.resultTimeout, resultTimeout.map { .number($0) }),
+            (.serializeInstances, serializeInstances ? .whole(1) : nil),
         ]
         return columns.compactMap { column, value in value.map { JobSetting(column, $0) } }
     }

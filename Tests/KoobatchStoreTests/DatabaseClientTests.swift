@@ -44,6 +44,7 @@ struct DatabaseClientTests {
             .init(.runAt, .text("2040-01-02 03:04")), .init(.expiresAt, .text("2041-01-01")),
             .init(.maxAttempts, .whole(3)), .init(.onUnknown, .text("hold")), .init(.maxConcurrency, .whole(2)),
             .init(.maxErrors, .text("2%")), .init(.canary, .whole(1)), .init(.resultTimeout, .number(1.5)),
+            .init(.serializeInstances, .whole(1)),
         ]
         #expect(settings.map(\.column) == JobSetting.Column.allCases, "a column without a value in this test")
         let id = try submit(client, ["a", "b\"c", "é\\"], settings)
@@ -51,14 +52,14 @@ struct DatabaseClientTests {
             try database.shell.rows(
                 """
                 SELECT label, unique_key, priority, run_at, expires_at, max_attempts, on_unknown, max_concurrency, max_errors,
-                       canary, result_timeout, state, command, instance_ids
+                       canary, result_timeout, serialize_instances, state, command, instance_ids
                   FROM command_jobs
                 """
             ) == [
                 [
                     "it's \"é\"", "k", "-3", "2040-01-02T03:04:00.000Z", "2041-01-01T00:00:00.000Z", "3", "hold", "2",
                     "2%",
-                    "1", "1.5", "queued", Self.command, #"["a","b\"c","é\\"]"#,
+                    "1", "1.5", "1", "queued", Self.command, #"["a","b\"c","é\\"]"#,
                 ]
             ]
         )

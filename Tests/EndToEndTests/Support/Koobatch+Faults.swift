@@ -47,11 +47,6 @@ extension Koobatch {
         }
     }
 
-    /// How often each instance was given the command.
-    func executions() throws -> [String: Int] {
-        try simulator.journal().filter(\.executed).flatMap(\.instance_ids).reduce(into: [:]) { $0[$1, default: 0] += 1 }
-    }
-
     /// The first row of a query, which must be there.
     func row(_ query: String) throws -> [String] {
         try #require(try shell.rows(query).first, "no row: \(query)")
