@@ -150,11 +150,6 @@ CREATE INDEX chunks_late_poll
     ON chunks (late_poll_at)
     WHERE late_poll_at IS NOT NULL;
 
--- Serves: moving the first look at a job's tasks once it is known how long they take.
-CREATE INDEX chunks_first_poll
-    ON chunks (command_job_id, next_poll_at)
-    WHERE next_poll_at IS NOT NULL AND polls = 0;
-
 -- A result that comes late changes the end of its job, never its finished_at.
 CREATE TRIGGER job_progress_late
 AFTER UPDATE OF succeeded ON job_progress

