@@ -3,9 +3,8 @@ import KoobatchCore
 
 /// A connection that reads beside the daemon and never writes.
 ///
-/// It sees one state of the database per call, holds no lock that keeps anybody from writing, and never checkpoints:
-/// SQLite before 3.51.3 can corrupt a database when one connection writes while another checkpoints
-/// (https://sqlite.org/wal.html#walresetbug).
+/// It sees one state of the database per call, does not block the caller's thread, and is otherwise a `DatabaseClient` for
+/// reading.
 public struct Reader: Sendable {
     let database: DatabaseQueue
 
@@ -13,26 +12,10 @@ public struct Reader: Sendable {
     ///
     /// - Throws: `StoreError`, or the error of SQLite.
     public init(path: String) throws {
-        guard FileSystem.exists(path) else { throw StoreError.missing(path: path) }
-        var configuration = Configuration()
-        configuration.label = "koobatch.reader"
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-            try db.execute(sql: "PRAGMA query_only = 1")
-        }
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
-            throw StoreError.foreign(path: path)
-        } catch {
-            throw StoreError.cannotOpen(path: path, reason: "\(error)")
-        }
-        try database.inDatabase { try Migrator.check($0, path: path) }
+        database = try DatabaseClient(path: path, access: .reading).database
     }
 
-    /// Closes the connection, so that the daemon's is the last and leaves no WAL file behind.
+    /// Closes the connection, so that the daemon's is the last.
     public func close() throws {
         try database.close()
     }
