@@ -21,11 +21,6 @@ public protocol CommandService: Sendable {
     var hasNewCredentials: Bool { get }
 }
 
-extension CommandService {
-    /// Credentials that never change.
-    public var hasNewCredentials: Bool { false }
-}
-
 /// One request to run a command.
 public struct SubmitRequest: Hashable, Sendable {
     /// Sent as `x-request-id`.

@@ -72,6 +72,8 @@ struct MeasuredService: CommandService {
         self.service = service
     }
 
+    var hasNewCredentials: Bool { service.hasNewCredentials }
+
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         try await measured(.submit) { () async throws(ServiceFailure) in try await service.submit(request) }
     }

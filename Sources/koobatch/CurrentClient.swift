@@ -12,6 +12,7 @@ final class CurrentClient: CommandService {
         private struct State {
             var inFlight = 0
             var isClosed = false
+            var isTried = false
             var waiter: CheckedContinuation<Void, Never>?
         }
 
@@ -23,7 +24,15 @@ final class CurrentClient: CommandService {
         }
 
         func begin() {
-            state.withLock { $0.inFlight += 1 }
+            state.withLock { state in
+                state.inFlight += 1
+                state.isTried = true
+            }
+        }
+
+        /// Whether nothing was sent with its credentials yet, or they have changed since.
+        var hasNewCredentials: Bool {
+            state.withLock { !$0.isTried } || client.hasNewCredentials
         }
 
         func end() {
@@ -80,6 +89,8 @@ final class CurrentClient: CommandService {
 
     /// Instances that the API has accepted so far.
     var submitted: Int { state.withLock { $0.submitted } }
+
+    var hasNewCredentials: Bool { state.withLock { $0.current }.hasNewCredentials }
 
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         let lease = take()

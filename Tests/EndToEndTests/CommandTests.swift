@@ -117,22 +117,23 @@ struct CommandTests {
         #expect(limited.contains("\nand 1 more job; --all shows them\n"), "\(limited)")
         #expect(
             try line.run(["status", "1"], environment: ["LC_ALL": "C"]).output == """
-                job           1
-                command       ls -l /system
-                label         two
-                state         queued
-                done          .................... 0.0% of 2 instances
-                instances     2 pending
-                created       2130-01-02 03:04:05
-                priority      0
-                run_at        2130-01-02 03:04:05
-                max_attempts  8
-                on_unknown    retry
+                job                  1
+                command              ls -l /system
+                label                two
+                state                queued
+                done                 .................... 0.0% of 2 instances
+                instances            2 pending
+                created              2130-01-02 03:04:05
+                priority             0
+                run_at               2130-01-02 03:04:05
+                max_attempts         8
+                on_unknown           retry
+                serialize_instances  0
 
                 the daemon is not running; start it with: systemctl start koobatch
 
                 WAITS FOR  UNTIL                WHY
-                run_at     2130-01-02 03:04:05  not before run_at
+                run_at     2130-01-02 03:04:05  not before run_at, 2130-01-02T03:04:05.000Z
 
                 """
         )
@@ -161,7 +162,7 @@ struct CommandTests {
         #expect(try json(["status", "1"]).hasPrefix(row.dropLast()))
         #expect(
             try json(["why"]) == "[\n"
-                + #"{"command_job_id":1,"chunk_id":null,"blocker":"run_at","explanation":"not before run_at","#
+                + #"{"command_job_id":1,"chunk_id":null,"blocker":"run_at","explanation":"not before run_at, 2040-01-01T00:00:00.000Z","#
                 + #""earliest_at":"2040-01-01T00:00:00.000Z","request_id":null}"# + "\n]\n"
         )
         #expect(try json(["results", "1", "--state", "failed"]) == "[]\n")

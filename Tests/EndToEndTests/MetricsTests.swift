@@ -94,7 +94,6 @@ struct MetricsTests {
         let last = try samples(String(contentsOfFile: file, encoding: .utf8))
         #expect(last["koobatch_daemon_up"] == 0 && last[submitted] == 3)
         #expect(!FileManager.default.fileExists(atPath: socket))
-        #expect(!FileManager.default.fileExists(atPath: koobatch.shell.database + "-wal"))
     }
 
     @Test("an address that others could reach, and a file that nobody would read, are refused")
