@@ -45,6 +45,11 @@ public struct RateLimit: Hashable, Sendable {
     /// Requests per second in force; `nil` is unlimited.
     public private(set) var perSecond: Double?
 
+    /// The rate in force or, shortly after a throttling, the one that it soon goes back to: what a daemon may begin with.
+    public var learned: Double? {
+        perSecond.map { [max($0, goal ?? 0), ceiling].compactMap(\.self).min() ?? $0 }
+    }
+
     private let ceiling: Double?
     private var tokens = 1.0
     private var refilledAt: Timestamp

@@ -96,6 +96,18 @@ struct RateLimitTests {
         #expect(tally.accepted >= 30 * 17)
     }
 
+    @Test("leaves to the next daemon the rate that it goes back to, not that of the moment after a throttling")
+    func left() throws {
+        var limit = RateLimit(ceiling: nil, learned: 20, at: Self.start)
+        limit.throttled(named: nil, at: Self.start)
+        let left = try #require(limit.learned)
+        #expect(try #require(limit.perSecond) < left)
+        for second in 1...10 {
+            _ = limit.allowance(of: 1, for: .submission, at: Self.start + .seconds(second))
+        }
+        #expect(limit.perSecond == left)
+    }
+
     @Test("never exceeds the operator's bound", arguments: [nil, 50.0])
     func ceiling(learned: Double?) {
         var limit = RateLimit(ceiling: 10, learned: learned, at: Self.start)
