@@ -17,22 +17,24 @@ public struct RateLimit: Hashable, Sendable {
     }
 
     /// The share of a rate that the API named which is used: its window and ours do not begin at the same time.
-    static let shareOfNamed = 0.95
+    static let shareOfNamed = 0.93
     /// The share of the present rate that is used after a throttling that named none.
     static let decrease = 0.7
     /// What is taken to have been too much where hardly anything had been sent: a single throttled request tells of
     /// other users of the account, not of a rate.
     static let firstGuess = 32.0
     /// The share of a rate that was too much to which the rate goes back soon.
-    static let shareOfThrottled = 0.95
+    static let shareOfThrottled = 0.93
     /// When the rate begins to go back there, after a throttling.
-    static let relief = Duration.seconds(2)
+    static let relief = Duration.seconds(1)
     /// How much faster each second makes it on the way back, as a share of the rate.
     static let recovery = 0.1
     /// How much faster each second without throttling makes it, as a share of the rate.
     static let increase = 0.01
     /// How long a rate holds before it grows.
     static let patience = Duration.seconds(30)
+    /// How long a rate that the API named holds: more than that is tried only because it may be raised one day.
+    static let patienceWithNamed = Duration.seconds(600)
     /// Throttled answers within this time of one that was obeyed are of requests that were sent before it.
     static let settling = Duration.seconds(1)
     /// Requests further apart than this are no steady flow.
@@ -42,6 +44,11 @@ public struct RateLimit: Hashable, Sendable {
 
     /// Requests per second in force; `nil` is unlimited.
     public private(set) var perSecond: Double?
+
+    /// The rate in force or, shortly after a throttling, the one that it soon goes back to: what a daemon may begin with.
+    public var learned: Double? {
+        perSecond.map { [max($0, goal ?? 0), ceiling].compactMap(\.self).min() ?? $0 }
+    }
 
     private var ceiling: Double?
     private var tokens = 1.0
@@ -115,7 +122,7 @@ public struct RateLimit: Hashable, Sendable {
     public mutating func throttled(named: Double?, at now: Timestamp) {
         if let obeyedAt, now - obeyedAt < Self.settling, named == nil { return }
         obeyedAt = now
-        grownAt = now + (named == nil ? Self.relief : Self.patience)
+        grownAt = now + (named == nil ? Self.relief : Self.patienceWithNamed)
         let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
         let present = perSecond ?? max(lastSecond, Self.firstGuess)
         goal = named == nil ? present * Self.shareOfThrottled : nil
@@ -128,10 +135,10 @@ public struct RateLimit: Hashable, Sendable {
     private mutating func refill(at now: Timestamp) {
         defer { refilledAt = max(refilledAt, now) }
         guard let rate = perSecond, now > refilledAt else { return }
-        // A tenth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none; not
+        // A twentieth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none; not
         // after a pause, whose end would be a burst.
         let isFlowing = sent.last.map { now - $0 < Self.lull } ?? false
-        tokens = min(tokens + (now - refilledAt).inSeconds * rate, isFlowing ? 1 + rate / 10 : 1)
+        tokens = min(tokens + (now - refilledAt).inSeconds * rate, isFlowing ? 1 + rate / 20 : 1)
         guard obeyedAt != nil || rate != ceiling, now > grownAt else { return }
         let seconds = (now - grownAt).inSeconds
         let grown: Double

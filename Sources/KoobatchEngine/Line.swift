@@ -106,9 +106,9 @@ public final class Line: Sendable {
         return max(next ?? now + Self.soon, now + .milliseconds(1))
     }
 
-    /// Requests per second in force; `nil` is unlimited.
+    /// Requests per second as they were learned; `nil` is unlimited.
     var requestsPerSecond: Double? {
-        state.withLock { $0.rate.perSecond }
+        state.withLock { $0.rate.learned }
     }
 
     /// Whether failures are those of the endpoint as a whole.
@@ -138,7 +138,7 @@ public final class Line: Sendable {
         do {
             try await store.lineChanged(
                 to: after.line,
-                requestsPerSecond: after.rate.perSecond,
+                requestsPerSecond: after.rate.learned,
                 failure: failure,
                 at: now
             )
