@@ -1,6 +1,6 @@
 /// When to ask for the results of a task, and when to stop asking.
 public struct PollSchedule: Hashable, Sendable {
-    /// The delay from the submission to the first query, and between early ones.
+    /// The delay from the submission to the first query, and the least between two.
     public let initialDelay: Duration
     /// The longest delay between two queries.
     public let maxDelay: Duration
@@ -8,7 +8,9 @@ public struct PollSchedule: Hashable, Sendable {
     public let resultTimeout: Duration
 
     /// Tasks of a job in flight that find out how long its results take, while that is not known.
-    public static let scouts = 4
+    public static let scouts = 2
+
+    private static let shareOfAge = 0.15
 
     /// Creates a schedule.
     public init(initialDelay: Duration, maxDelay: Duration, resultTimeout: Duration) {
@@ -21,29 +23,27 @@ public struct PollSchedule: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - typical: how long results of this job have been taking, if that is known.
-    ///   - isScout: whether this task is one of the few that find out; the others wait for what they find, `maxDelay` at most.
+    ///   - isScout: whether this task is one of the few that find out; the others wait for what they find, four times
+    ///     `maxDelay` at most.
     public func firstDelay(typical: Duration?, isScout: Bool) -> Duration {
-        guard let typical else { return isScout ? initialDelay : maxDelay }
+        guard let typical else { return isScout ? initialDelay : longestFirstDelay }
         return max(initialDelay, min(typical, longestFirstDelay))
     }
 
     /// The delay until the next query.
     ///
-    /// Before the typical age the rest of the way to it; then, and while nothing is known, each half as long again, from a
-    /// tenth of the typical duration or the initial delay to the maximum.
+    /// While nothing is known a share of the task's age, so that a result is late by that share at most. Before the typical
+    /// age the rest of the way to it; then each half as long again, from a tenth of the typical duration.
     ///
     /// - Parameters:
     ///   - looks: queries of this task so far.
     ///   - age: of the task now.
     ///   - typical: how long results of this job have been taking, if that is known.
-    public func delay(afterLooks looks: Int, age: Duration = .zero, typical: Duration? = nil) -> Duration {
-        if let typical, typical > age + initialDelay { return min(typical - age, longestFirstDelay) }
-        let first = max(initialDelay, (typical ?? .zero) / 10)
-        guard looks > 0 else { return first }
-        var seconds = first.inSeconds
-        for _ in (typical == nil ? 0 : 1)..<max(min(looks, 100), 1) where seconds < maxDelay.inSeconds {
-            seconds *= 1.5
-        }
+    public func delay(afterLooks looks: Int, age: Duration, typical: Duration?) -> Duration {
+        guard let typical else { return min(max(initialDelay, age * Self.shareOfAge), maxDelay) }
+        if typical > age + initialDelay { return min(typical - age, longestFirstDelay) }
+        var seconds = max(initialDelay, typical / 10).inSeconds
+        for _ in 1..<max(min(looks, 100), 1) where seconds < maxDelay.inSeconds { seconds *= 1.5 }
         return seconds >= maxDelay.inSeconds ? maxDelay : .milliseconds(Int64(seconds * 1_000))
     }
 

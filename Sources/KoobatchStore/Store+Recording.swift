@@ -140,20 +140,27 @@ extension Store {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT j.result_timeout, p.result_seconds, p.in_flight_chunks
+                    SELECT j.result_timeout,
+                           p.result_seconds,
+                           (SELECT count(*)
+                              FROM (SELECT 1
+                                      FROM chunks AS c
+                                     WHERE c.command_job_id = p.command_job_id
+                                       AND c.next_poll_at IS NOT NULL
+                                     LIMIT ?2))
                       FROM job_progress AS p
                       JOIN command_jobs AS j ON j.id = p.command_job_id
-                     WHERE p.command_job_id = ?
+                     WHERE p.command_job_id = ?1
                     """
             ),
-            arguments: [answer.claim.job]
+            arguments: [answer.claim.job, PollSchedule.scouts]
         )
         let timeout: Double? = row?[0]
         let typical: Double? = row?[1]
-        let inFlight: Int = row?[2] ?? 0
+        let polled: Int = row?[2] ?? 0
         let first = polling.firstDelay(
             typical: typical.map { .seconds($0) },
-            isScout: inFlight <= PollSchedule.scouts
+            isScout: polled < PollSchedule.scouts
         )
         let deadline = answer.finishedAt + (timeout.map { .seconds($0) } ?? polling.resultTimeout)
         return (min(answer.finishedAt + first, deadline), deadline)

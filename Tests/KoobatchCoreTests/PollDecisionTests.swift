@@ -15,13 +15,14 @@ struct PollDecisionTests {
         _ failure: ServiceFailure? = nil,
         unfinished: Int = 3,
         polls: Int = 1,
+        age: Duration = .seconds(10),
         deadline: Duration = .seconds(1_000)
     ) -> PollDecision {
         .after(
             failure: failure,
             unfinished: unfinished,
             polls: polls,
-            age: .seconds(5),
+            age: age,
             typical: nil,
             deadline: Self.now + deadline,
             schedule: Self.schedule,
@@ -31,22 +32,21 @@ struct PollDecisionTests {
     }
 
     @Test(
-        "asks again after a delay that grows by half",
-        arguments: [(1, 1_500), (2, 2_250), (3, 3_375), (10, 57_665), (11, 60_000), (1_000, 60_000), (Int.max, 60_000)]
+        "asks again after a share of the age while nothing is known, within bounds",
+        arguments: [(0, 1_000), (5, 1_000), (10, 1_500), (100, 15_000), (400, 60_000), (3_000, 60_000)]
     )
-    func again(_ polls: Int, _ milliseconds: Int) {
-        #expect(decide(polls: polls) == .again(at: Self.now + .milliseconds(milliseconds)))
+    func again(_ age: Int, _ milliseconds: Int) {
+        #expect(decide(age: .seconds(age)) == .again(at: Self.now + .milliseconds(milliseconds)))
     }
 
-    @Test("starts with the initial delay", arguments: [0, -1])
-    func initial(_ polls: Int) {
-        #expect(Self.schedule.delay(afterLooks: polls) == .seconds(1))
+    @Test("starts with the initial delay")
+    func initial() {
         #expect(Self.schedule.firstDelay(typical: nil, isScout: true) == .seconds(1))
     }
 
     @Test("leaves the other tasks of a job alone while a few find out how long it takes")
     func others() {
-        #expect(Self.schedule.firstDelay(typical: nil, isScout: false) == .seconds(60))
+        #expect(Self.schedule.firstDelay(typical: nil, isScout: false) == .seconds(240))
     }
 
     @Test(
@@ -83,7 +83,7 @@ struct PollDecisionTests {
 
     @Test("asks a last time at the deadline")
     func lastTime() {
-        #expect(decide(polls: 1_000, deadline: .seconds(20)) == .again(at: Self.now + .seconds(20)))
+        #expect(decide(age: .seconds(1_000), deadline: .seconds(20)) == .again(at: Self.now + .seconds(20)))
     }
 
     @Test("gives up at the deadline", arguments: [Duration.zero, .seconds(-1)])

@@ -29,6 +29,7 @@ struct PollingTests {
     @Test("offers tasks that are due, longest due first, without those that are being asked for")
     mutating func due() async throws {
         try await submit(96)
+        try await user.user("UPDATE chunks SET next_poll_at = '\(Timestamp.start + .seconds(1))'")
         #expect(try await due().isEmpty)
         #expect(try await driver.store.duePolls(at: driver.now, places: 9, busy: []).next == .start + .seconds(1))
         driver.now = .start + .seconds(1)
