@@ -2,12 +2,12 @@ import GRDB
 import KoobatchCore
 
 extension Store {
-    /// Tasks whose first look is moved in one transaction.
-    private static let movedAtOnce = 500
+    /// The most tasks whose first look is moved, in one transaction, once a job. The rest keep their own times.
+    private static let movedAtOnce = 2_000
 
     /// Takes in how long results took, and returns what is typical of the job then.
     ///
-    /// Tasks whose first look was set before anything was known are moved to when it is due now.
+    /// With the first result of a job its other tasks are moved to when they are due now.
     static func pace(
         _ task: PolledTask,
         age: Duration,
@@ -22,6 +22,17 @@ extension Store {
             try db.cachedStatement(sql: "UPDATE job_progress SET result_seconds = ? WHERE command_job_id = ?")
                 .execute(arguments: [typical.inSeconds, task.job])
         }
+        if task.typical == nil { try moveFirstLooks(of: task.job, typical: typical, now: now, db) }
+        return typical
+    }
+
+    /// Moves the first look at tasks that was set before anything was known to when it is due.
+    private static func moveFirstLooks(
+        of job: CommandJobID,
+        typical: Duration,
+        now: Timestamp,
+        _ db: Database
+    ) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
@@ -32,12 +43,10 @@ extension Store {
                                WHERE command_job_id = ?1
                                  AND next_poll_at IS NOT NULL
                                  AND polls = 0
-                                 AND next_poll_at > ?4
-                               ORDER BY next_poll_at
+                                 AND next_poll_at > ?2
                                LIMIT \(movedAtOnce))
                 """
-        ).execute(arguments: [task.job, now, typical.inSeconds, now + typical])
-        return typical
+        ).execute(arguments: [job, now, typical.inSeconds])
     }
 
     /// When to look again at a task whose results did not come in time, if at all.

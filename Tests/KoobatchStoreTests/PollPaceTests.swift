@@ -56,6 +56,13 @@ struct PollPaceTests {
         #expect(try await user.row("SELECT state FROM job_status") == ["succeeded"])
     }
 
+    @Test("brings the others forward even where their first look is not far off")
+    mutating func near() async throws {
+        try await submit(32 * 3, ["result_timeout": "8"])
+        #expect(try await look(at: 5) { _ in true } == 2)
+        #expect(try await firstLooks() == [["\(Timestamp.start + .seconds(5))", "1"]])
+    }
+
     @Test("times the first look at what is submitted later")
     mutating func later() async throws {
         try await submit(32)
