@@ -2,7 +2,7 @@ import GRDB
 import KoobatchCore
 
 extension Store {
-    /// The most tasks whose first look is moved, in one transaction, once a job. The rest keep their own times.
+    /// The most tasks whose first look is moved, in one transaction and once a job; the rest keep their own times.
     private static let movedAtOnce = 2_000
 
     /// Takes in how long results took, and returns what is typical of the job then.
