@@ -76,7 +76,7 @@ extension Store {
         let ended = try await write { db in
             let policies = try Self.errorPolicies(db)
             return try answers.map { answer -> Int? in
-                guard let task = try Self.task(answer.poll.chunk, schedule, db) else { return nil }
+                guard let task = try Self.task(answer.poll.chunk, db) else { return nil }
                 return task.isLate
                     ? try Self.recordLate(answer, of: task, schedule: schedule, now: now, db)
                     : try Self.record(answer, of: task, schedule: schedule, policies: policies, now: now, db)
@@ -97,7 +97,7 @@ extension Store {
         let isLate: Bool
     }
 
-    private static func task(_ chunk: ChunkID, _ schedule: PollSchedule, _ db: Database) throws -> PolledTask? {
+    private static func task(_ chunk: ChunkID, _ db: Database) throws -> PolledTask? {
         try Row.fetchOne(
             db.cachedStatement(
                 sql: """

@@ -3,7 +3,7 @@ import KoobatchStore
 
 extension CommonOptions {
     /// Opens the database, with nothing of the configuration but where it is.
-    func client(for access: DatabaseClient.Access) async throws -> DatabaseClient {
+    func client(for access: DatabaseClient.Access) throws -> DatabaseClient {
         do {
             return try DatabaseClient(path: try Settings.database(file: config, flag: database), access: access)
         } catch let problems as SettingsProblems {

@@ -22,7 +22,7 @@ struct HeldChunkOptions: ParsableArguments {
 
     /// Settles the chunks and says what becomes of them.
     func settle(as state: ChunkState, fate: String) async throws {
-        let client = try await common.client(for: .writing)
+        let client = try common.client(for: .writing)
         let all = try job.map(client.heldChunks) ?? chunks
         var instances = 0
         for start in stride(from: 0, to: all.count, by: Self.slice) {

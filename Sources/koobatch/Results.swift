@@ -56,7 +56,7 @@ struct Results: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let client = try await common.client(for: .reading)
+            let client = try common.client(for: .reading)
             let states = Set(stateNames.compactMap(InstanceState.init))
             let results = try InstanceResults(of: id, in: states, from: client)
             let printer = StandardOutput()

@@ -36,7 +36,7 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let client = try await common.client(for: .reading)
+            let client = try common.client(for: .reading)
             let printer = StandardOutput()
             if let id {
                 let report = try JobReport(of: id, limit: all ? nil : limit, client: client)

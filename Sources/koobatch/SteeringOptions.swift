@@ -17,7 +17,7 @@ struct SteeringOptions: ParsableArguments {
     ///   - sentence: what to say of a job that obeyed.
     /// - Throws: `Failure` at the end, with what was refused.
     func steer(_ control: JobControl, sentence: (JobStatus, JobStatus) -> String) async throws {
-        let client = try await common.client(for: .writing)
+        let client = try common.client(for: .writing)
         let printer = StandardOutput()
         var refusals: [String] = []
         var jobs: [JSONValue] = []

@@ -87,7 +87,7 @@ struct Submit: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             // Before the instances are read, which a person may be typing.
-            let client = try await common.client(for: .writing)
+            let client = try common.client(for: .writing)
             var list = try source.read(with: InstanceListParser(format: inputFormat, column: column))
             if unique { list = list.unique() }
             try list.checkDistinct()

@@ -28,7 +28,7 @@ struct Watch: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let client = try await common.client(for: .reading)
+            let client = try common.client(for: .reading)
             let form: JobView.Form = output.json ? .json : .progress
             do {
                 if let id {

@@ -34,7 +34,7 @@ struct Why: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            let client = try await common.client(for: .reading)
+            let client = try common.client(for: .reading)
             let job = try id.map(client.job)
             let waits = try client.waits(of: id, limit: all ? nil : limit + 1)
             let shown = all ? waits[...] : waits.prefix(limit)
