@@ -13,13 +13,7 @@ extension Engine {
 
     /// How far the stages have come, for the watchdog; answers at once, whatever the database does.
     public func progress() -> ProgressReport {
-        let now = ContinuousClock.now
-        let (call, locked) = store.pulse(at: now)
-        return ProgressReport(
-            stages: inboxes.progress.stages(at: now),
-            databaseCall: call,
-            databaseLocked: locked
-        )
+        ProgressReport(of: inboxes.progress, store)
     }
 
     /// A number that grows with every turn of the stages that move jobs: while it stays, nothing happens.
@@ -31,5 +25,13 @@ extension Engine {
     /// What there is to do.
     public func activity() async throws -> Store.Activity {
         try await store.activity()
+    }
+}
+
+extension ProgressReport {
+    init(of progress: Progress, _ store: Store) {
+        let now = ContinuousClock.now
+        let (call, locked) = store.pulse(at: now)
+        self.init(stages: progress.stages(at: now), databaseCall: call, databaseLocked: locked)
     }
 }

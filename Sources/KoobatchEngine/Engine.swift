@@ -68,7 +68,7 @@ public struct Engine: Sendable {
         let settings = EngineSettings(configuration)
         let inboxes = Inboxes()
         let service = MeasuredService(service)
-        health = Health(inboxes, polls: configuration.rules.polling != nil)
+        health = Health { ProgressReport(of: inboxes.progress, store) }
         let line = Line(
             backoff: configuration.rules.backoff,
             ceiling: configuration.requestsPerSecond,

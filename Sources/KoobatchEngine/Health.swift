@@ -1,8 +1,9 @@
+import KoobatchCore
 import Synchronization
 
-/// Whether the stages work: the housekeeper writes its sign of life, and every stage takes what comes for it.
+/// Whether the engine works: the database takes the sign of life, and the stages get on.
 public final class Health: Sendable {
-    /// How long a sign of life, or a stage's next look, may take.
+    /// How long a sign of life, or a stage's turn, may take.
     static let patience = Duration.seconds(30)
 
     private struct State {
@@ -10,18 +11,14 @@ public final class Health: Sendable {
         var error: String?
     }
 
-    private typealias Stage = (name: String, unattended: @Sendable () -> Duration)
-
-    private let stages: [Stage]
+    private let progress: @Sendable () -> ProgressReport
     private let state = Mutex(State())
 
-    /// Creates a state of health of the stages that run.
-    init(_ inboxes: Inboxes, polls: Bool) {
-        var stages: [Stage] = [
-            ("planner", { inboxes.planner.unattended }), ("submitter", { inboxes.submitter.unattended }),
-        ]
-        if polls { stages.append(("poller", { inboxes.poller.unattended })) }
-        self.stages = stages
+    /// Creates a state of health.
+    ///
+    /// - Parameter progress: how far the stages have come; answers at once, whatever stands still.
+    init(progress: @escaping @Sendable () -> ProgressReport) {
+        self.progress = progress
     }
 
     /// Notes that the sign of life is in the database.
@@ -43,11 +40,7 @@ public final class Health: Sendable {
         if silence > Self.patience {
             problems.append("the last sign of life was written \(silence.components.seconds) s ago")
         }
-        for stage in stages {
-            let time = stage.unattended()
-            guard time > Self.patience else { continue }
-            problems.append("the \(stage.name) has not looked for work for \(time.components.seconds) s")
-        }
+        if let stall = Stall.find(in: progress(), limit: Self.patience) { problems.append("\(stall)") }
         return problems
     }
 }

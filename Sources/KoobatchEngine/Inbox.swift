@@ -19,8 +19,6 @@ public final class Inbox<Element: Sendable>: Sendable {
         var isRung = false
         var isStopping = false
         var waiter: CheckedContinuation<Void, Never>?
-        /// Since when something has been there that was not taken.
-        var waitingSince: ContinuousClock.Instant?
 
         var isEmpty: Bool { elements.isEmpty && !isRung }
     }
@@ -56,16 +54,10 @@ public final class Inbox<Element: Sendable>: Sendable {
     private func change(_ body: (inout State) -> Void) {
         let waiter = state.withLock { state in
             body(&state)
-            if state.waitingSince == nil { state.waitingSince = .now }
             defer { state.waiter = nil }
             return state.waiter
         }
         waiter?.resume()
-    }
-
-    /// How long something has been there that was not taken: what tells a stage that hangs.
-    var unattended: Duration {
-        state.withLock { $0.waitingSince.map { .now - $0 } ?? .zero }
     }
 
     /// Takes what has come, waiting until something has or until the time.
@@ -92,7 +84,6 @@ public final class Inbox<Element: Sendable>: Sendable {
             defer {
                 state.elements = []
                 state.isRung = false
-                state.waitingSince = nil
             }
             return Mail(elements: state.elements, isStopping: state.isStopping)
         }

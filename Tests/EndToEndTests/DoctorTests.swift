@@ -108,8 +108,9 @@ struct DoctorTests {
         chown(koobatch.folder.path, 0, 4)
         let program = ChildProcess.builtPrograms.appending(path: "koobatch").path
         let copy = FileManager.default.temporaryDirectory.appending(path: "koobatch-\(UUID().uuidString)").path
-        try FileManager.default.copyItem(atPath: program, toPath: copy)
         defer { unlink(copy) }
+        // By another process: a program that is still open for writing here, or in a child of ours, cannot be run.
+        #expect(try Command.run(["install", "--mode=755", program, copy]).status == 0)
         let outcome = try Command.run(
             [
                 "env", "KOOBATCH_DATABASE=\(koobatch.shell.database)", "setpriv", "--reuid=65534", "--regid=65534",

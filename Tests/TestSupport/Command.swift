@@ -23,7 +23,7 @@ public final class Command: Sendable {
     ///
     /// - Parameters:
     ///   - arguments: the program and its arguments.
-    ///   - environment: variables beside those of the test.
+    ///   - environment: variables beside those of the test that it inherits.
     ///   - input: its standard input; `nil` is empty.
     ///   - output: its standard output; `nil` is that of the test.
     ///   - errors: its standard error; `nil` is that of the test.
@@ -44,7 +44,7 @@ public final class Command: Sendable {
         }
         if let output { posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) }
         if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
-        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        let variables = Self.inherited.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var identifier: pid_t = 0
         let failure = Self.withCStrings(arguments) { argv in
             Self.withCStrings(variables) { envp in
@@ -77,6 +77,14 @@ public final class Command: Sendable {
     @discardableResult
     public func wait() -> Int32 {
         reap(0) ?? -1
+    }
+
+    /// The variables of the test without those that change what koobatch does or prints; `swift test` sets `NO_COLOR`
+    /// itself where its output is not a terminal.
+    private static var inherited: [String: String] {
+        ProcessInfo.processInfo.environment.filter { name, _ in
+            !name.hasPrefix("KOOBATCH_") && !["NO_COLOR", "COLUMNS", "LINES"].contains(name)
+        }
     }
 
     private func reap(_ options: Int32) -> Int32? {
