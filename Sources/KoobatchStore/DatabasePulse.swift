@@ -11,7 +11,7 @@ final class DatabasePulse: Sendable {
     private let state = Mutex(State())
 
     /// Runs a call; one at a time, as on the queue of a connection.
-    func around<Value>(_ call: () throws -> Value) throws -> Value {
+    func around<Value>(_ call: () throws -> Value) rethrows -> Value {
         state.withLock { $0.began = .now }
         defer { state.withLock { $0.began = nil } }
         do {

@@ -5,11 +5,13 @@ import GRDB
 /// The database: the only place with SQL.
 ///
 /// One connection, which is the daemon's one writer. Every write is a short transaction of its own that is durable on
-/// disk, as with `synchronous=FULL`, before the call returns; see `DurableLog`. Writes are shielded from task cancellation: what is handed over is
-/// recorded, or the call throws. A crash at any instant leaves either all of a call's changes or none.
+/// disk, as with `synchronous=FULL`, before the call returns; see `DurableLog`. Writes are shielded from task cancellation:
+/// what is handed over is recorded, or the call throws. A crash at any instant leaves either all of a call's changes or
+/// none.
 public struct Store: Sendable {
     let database: DatabaseQueue
     private let log: DurableLog
+    private let checkpointer = Checkpointer()
     private let budget = LockBudget()
     let metrics = StoreMetrics()
     let pulse = DatabasePulse()
@@ -24,7 +26,11 @@ public struct Store: Sendable {
     /// - Throws: `StoreError`, or the error of SQLite.
     public init(path: String, busyTimeout: Duration = .seconds(5)) throws {
         let database = try Self.connect(path: path, busyTimeout: busyTimeout, create: false)
-        try database.inDatabase { try Migrator.check($0, path: path) }
+        try database.inDatabase { [checkpointer] db in
+            try Migrator.check(db, path: path)
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
+            checkpointer.watch(db)
+        }
         self.database = database
         self.path = path
         log = try DurableLog(database: path)
@@ -47,10 +53,6 @@ public struct Store: Sendable {
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
-            // The daemon checkpoints, early: a user's shell, which would at 1,000 pages, finds little to do. SQLite
-            // before 3.51.3 can corrupt a database when one connection writes while another checkpoints
-            // (https://sqlite.org/wal.html#walresetbug).
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 400")
             try db.execute(sql: "PRAGMA cache_size = -65536")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
             // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
@@ -94,6 +96,7 @@ extension Store {
         return try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 continuation.resume(with: Result { try pulse.around { try self.commit(updates, db) } })
+                pulse.around { checkpointer.checkpointIfGrown(db) }
             }
         }
     }

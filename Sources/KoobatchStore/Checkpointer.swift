@@ -1,0 +1,43 @@
+import GRDB
+import GRDBSQLite
+import Synchronization
+
+/// Moves what is in the log into the database file once it has grown: after a commit, outside the write lock.
+///
+/// SQLite's own checkpoint (https://sqlite.org/wal.html#ckpt) is part of the COMMIT that makes the log too long: it takes
+/// the time of two syncs, in which the lock is free already and the answer of the commit is kept back. Here whoever waits
+/// for the commit goes on first. The log stays below the 1,000 pages at which a user's shell would checkpoint: SQLite
+/// before 3.51.3 can corrupt a database when one connection writes while another checkpoints
+/// (https://sqlite.org/wal.html#walresetbug).
+final class Checkpointer: Sendable {
+    /// Pages in the log from which on it is written back.
+    private static let threshold: CInt = 400
+
+    private let pages = Mutex<CInt>(0)
+
+    /// Counts the pages of the log with every commit of the connection, which this must outlive.
+    func watch(_ db: Database) {
+        sqlite3_wal_hook(
+            db.sqliteConnection,
+            { context, _, _, pages in
+                guard let context else { return SQLITE_OK }
+                Unmanaged<Checkpointer>.fromOpaque(context).takeUnretainedValue().pages.withLock { $0 = pages }
+                return SQLITE_OK
+            },
+            Unmanaged.passUnretained(self).toOpaque()
+        )
+    }
+
+    /// Writes the log back if it has grown, as far as nobody reads it.
+    ///
+    /// What fails here is tried again after the next commit, as with SQLite's own checkpoint; a disk that is full or
+    /// broken fails the commits too, which say so.
+    func checkpointIfGrown(_ db: Database) {
+        guard pages.withLock({ $0 }) >= Self.threshold else { return }
+        do {
+            try db.checkpoint(.passive)
+        } catch {
+            // The log is longer than it might be; nothing is lost.
+        }
+    }
+}
