@@ -13,7 +13,9 @@ final class CurrentClient: CommandService {
             var inFlight = 0
             var isClosed = false
             var isTried = false
-            var waiter: CheckedContinuation<Void, Never>?
+            /// Those who wait for the end of what is in flight; each reload begins to wait once more.
+            var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+            var nextWaiter = 0
         }
 
         let client: KooPhoneClient
@@ -36,30 +38,32 @@ final class CurrentClient: CommandService {
         }
 
         func end() {
-            let waiter = state.withLock { state in
+            let waiters = state.withLock { state in
                 state.inFlight -= 1
-                defer { if state.inFlight == 0 { state.waiter = nil } }
-                return state.inFlight == 0 ? state.waiter : nil
+                if state.inFlight > 0 { return [CheckedContinuation<Void, Never>]() }
+                defer { state.waiters = [:] }
+                return Array(state.waiters.values)
             }
-            waiter?.resume()
+            for waiter in waiters { waiter.resume() }
         }
 
         /// Waits until nothing is in flight, or the task is cancelled.
         func idle() async {
+            let number = state.withLock { state in
+                defer { state.nextWaiter += 1 }
+                return state.nextWaiter
+            }
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
-                    let isIdle = state.withLock { state in
-                        if state.inFlight > 0, !Task.isCancelled { state.waiter = continuation }
-                        return state.waiter == nil
+                    let waits = state.withLock { state in
+                        if state.inFlight == 0 || Task.isCancelled { return false }
+                        state.waiters[number] = continuation
+                        return true
                     }
-                    if isIdle { continuation.resume() }
+                    if !waits { continuation.resume() }
                 }
             } onCancel: {
-                let waiter = state.withLock { state in
-                    defer { state.waiter = nil }
-                    return state.waiter
-                }
-                waiter?.resume()
+                state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
             }
         }
 
@@ -77,6 +81,7 @@ final class CurrentClient: CommandService {
         var current: Lease
         var retired: [Lease] = []
         var submitted = 0
+        var submitting = 0
     }
 
     private let logger: Logger
@@ -90,11 +95,18 @@ final class CurrentClient: CommandService {
     /// Instances that the API has accepted so far.
     var submitted: Int { state.withLock { $0.submitted } }
 
+    /// Submissions in flight.
+    var submitting: Int { state.withLock { $0.submitting } }
+
     var hasNewCredentials: Bool { state.withLock { $0.current }.hasNewCredentials }
 
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         let lease = take()
-        defer { lease.end() }
+        state.withLock { $0.submitting += 1 }
+        defer {
+            state.withLock { $0.submitting -= 1 }
+            lease.end()
+        }
         let answer = try await lease.client.submit(request)
         state.withLock { $0.submitted += answer.jobIDs.count }
         return answer

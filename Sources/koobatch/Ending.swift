@@ -8,16 +8,19 @@ struct Ending: Service {
     enum Outcome: Sendable {
         /// Each in its own time.
         case orderly
-        /// The grace was over, and what was in flight was cancelled.
-        case cut
+        /// The grace was over, and so many submissions that were in flight were cancelled.
+        case cut(submissions: Int)
     }
 
     private let grace: ShutdownGrace
+    private let submitting: @Sendable () -> Int
     private let serviceManager: ServiceManager
     private let began = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    init(grace: ShutdownGrace, serviceManager: ServiceManager) {
+    /// - Parameter submitting: how many submissions are in flight now.
+    init(grace: ShutdownGrace, submitting: @escaping @Sendable () -> Int, serviceManager: ServiceManager) {
         self.grace = grace
+        self.submitting = submitting
         self.serviceManager = serviceManager
     }
 
@@ -43,17 +46,18 @@ struct Ending: Service {
             tasks.addTask {
                 for await _ in began.stream {}
                 try await ContinuousClock().sleep(for: grace.current)
-                return .cut
+                return .cut(submissions: submitting())
             }
-            // The grace is over, or the services are; the other task ends by being cancelled.
-            var outcome = try await tasks.next().flatMap(\.self)
+            // The grace is over, or the services are; the other task ends by being cancelled, which is no outcome.
+            let outcome = try await tasks.next().flatMap(\.self)
             tasks.cancelAll()
             do {
-                outcome = try await tasks.next().flatMap(\.self) ?? outcome
+                let other = try await tasks.next().flatMap(\.self)
+                return outcome ?? other ?? .orderly
             } catch is CancellationError {
                 // The wait for the end of the grace.
+                return outcome ?? .orderly
             }
-            return outcome ?? .orderly
         }
     }
 }

@@ -115,7 +115,11 @@ struct Run: AsyncParsableCommand {
             ),
             StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager),
         ]
-        let ending = Ending(grace: targets.grace, serviceManager: serviceManager)
+        let ending = Ending(
+            grace: targets.grace,
+            submitting: { client.submitting },
+            serviceManager: serviceManager
+        )
         services.append(ending)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -131,8 +135,11 @@ struct Run: AsyncParsableCommand {
         if let endpoint {
             logger.notice("Metrics are served", metadata: [LogKeys.address: "\(endpoint.address)"])
         }
-        if try await ending.run(group) == .cut {
-            logger.warning("Requests were still in flight when shutdown.grace was over; they are recorded as unknown")
+        if case .cut(let submissions) = try await ending.run(group), submissions > 0 {
+            logger.warning(
+                "Requests were still in flight when shutdown.grace was over; they are recorded as unknown",
+                metadata: [LogKeys.chunks: "\(submissions)"]
+            )
         }
         try await engine.end()
         try await metrics.end()
