@@ -46,6 +46,7 @@ public struct MetricsEndpoint: Service {
 
     /// Where it listens, with the port that was taken.
     public let address: EndpointAddress
+    private let socketFile: SocketFile?
     private let listener: NIOAsyncChannel<Connection?, Never>
     private let pages: [String: @Sendable () async -> Page]
 
@@ -84,20 +85,32 @@ public struct MetricsEndpoint: Service {
             case .loopback(let host, let port):
                 listener = try await bootstrap.bind(host: host, port: port, childChannelInitializer: prepare)
                 self.address = .loopback(host: host, port: listener.channel.localAddress?.port ?? port)
+                socketFile = nil
             case .unix(let path):
+                try SocketFile.clear(path)
                 listener = try await bootstrap.bind(
                     unixDomainSocketPath: path,
-                    cleanupExistingSocketFile: true,
                     childChannelInitializer: prepare
                 )
+                socketFile = SocketFile(boundTo: path)
                 // As open to the users of this machine as a port of the loopback interface.
                 chmod(path, 0o666)
                 self.address = address
             }
         } catch {
-            throw CannotListen(description: "cannot listen on \(address): \(error)")
+            throw CannotListen(description: "cannot listen on \(address): \(Self.reason(error))")
         }
         self.pages = pages
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError where error.errnoCode == EADDRINUSE:
+            "the address is in use by another program; stop that, or give another"
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case let error as CannotListen: error.description
+        default: "\(error)"
+        }
     }
 
     private static func connection(_ channel: any Channel) throws -> Connection {
@@ -129,7 +142,7 @@ public struct MetricsEndpoint: Service {
                 // Cancelled: the socket is closed.
             }
         }
-        if case .unix(let path) = address { unlink(path) }
+        socketFile?.remove()
     }
 
     private func serve(_ connection: Connection) async {

@@ -28,6 +28,20 @@ final class ClientSocket: Sendable {
         close(descriptor)
     }
 
+    /// Leaves a socket in the file system that nobody listens to, as a program does that is killed.
+    static func leave(at path: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var place = sockaddr_un()
+        place.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &place.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let status = withUnsafePointer(to: &place) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) }
+        }
+        guard status == 0 else { throw Failure(call: "bind") }
+    }
+
     /// Sends; a connection that the other side has closed takes nothing more.
     func write(_ text: String) throws {
         let bytes = Array(text.utf8)

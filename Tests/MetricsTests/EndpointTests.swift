@@ -68,6 +68,44 @@ struct EndpointTests {
         }
     }
 
+    @Test("leaves a socket that somebody answers on, and what is no socket, where it is")
+    func takenSocket() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.path("m.sock")
+        try await serving(on: "unix:\(path)") { address in
+            let inUse = "the address is in use by another program; stop that, or give another"
+            let refusal = await Self.refusal(of: address)
+            #expect(refusal == "cannot listen on \(address): \(inUse)")
+            let answer = try await curl(at: address, path: "/metrics")
+            #expect(answer.output.hasSuffix("one 1\n"))
+        }
+        try "precious".write(toFile: path, atomically: true, encoding: .utf8)
+        let address = try #require(EndpointAddress("unix:\(path)"))
+        let refusal = await Self.refusal(of: address)
+        #expect(refusal == "cannot listen on \(address): there is something that is no socket; give another path")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
+    }
+
+    private static func refusal(of address: EndpointAddress) async -> String? {
+        await #expect(throws: MetricsEndpoint.CannotListen.self) {
+            _ = try await MetricsEndpoint(listening: address, pages: [:])
+        }?.description
+    }
+
+    @Test("takes the place of a socket that nobody listens to, and clears away no other's")
+    func oldSocket() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.path("m.sock")
+        let address = try #require(EndpointAddress("unix:\(path)"))
+        try ClientSocket.leave(at: path)
+        try await serving(on: "unix:\(path)") { _ in
+            #expect(try await curl(at: address, path: "/metrics").output.hasSuffix("one 1\n"))
+            try FileManager.default.removeItem(atPath: path)
+            try "another's".write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        #expect(FileManager.default.fileExists(atPath: path))
+    }
+
     @Test("says 503 with the reason when all is not well")
     func unwell() async throws {
         try await serving { address in
