@@ -33,7 +33,7 @@ exposure koobatch-nightly.service 30
 
 # One unit is the other with the name of the instance put in.
 named=$(sed -e '/^#/d' -e 's|in SQLite$|& (%i)|' -e 's|run$|& --config /etc/koobatch/%i.yaml|' \
-    -e 's/^\(State\|Runtime\)Directory=koobatch$/&\/%i/' -e 's|:/etc/koobatch/|&%i.|' systemd/koobatch.service)
+    -e 's|^StateDirectory=koobatch$|&/%i|' -e 's|^RuntimeDirectory=koobatch$|&-%i|' -e 's|:/etc/koobatch/|&%i.|' systemd/koobatch.service)
 if ! diff <(echo "$named") <(sed '/^#/d' systemd/koobatch@.service); then
     echo "systemd/koobatch.service and systemd/koobatch@.service differ in more than the instance's name" >&2
     exit 1
