@@ -11,8 +11,10 @@ struct Submit: AsyncParsableCommand {
         discussion: """
             The instances are typed, or read from a file or from standard input (-): one id a \
             line, where blank lines and lines that begin with # do not count; a column of a \
-            CSV file with a header line; or a JSON array of strings or of objects with \
-            instance_id. The form is recognised.
+            CSV file with a header line, called instance_id or id or named by --column; or a \
+            JSON array of strings or of objects with instance_id, or such an object a line. The \
+            form is recognised; with --input-format csv the first column is taken where none \
+            has such a name.
 
               koobatch submit --command 'ls -l /system' --instances a44uhlf7,efjy72gs
               koobatch submit --command reboot --instances-file phones.csv --wait
@@ -45,7 +47,7 @@ struct Submit: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The CSV column with the ids. (default: instance_id or id, else the first)",
+            "The CSV column with the ids, where it is not called instance_id or id.",
             valueName: "name"
         )
     )
@@ -89,6 +91,9 @@ struct Submit: AsyncParsableCommand {
             // Before the instances are read, which a person may be typing.
             let client = try common.client(for: .writing)
             var list = try source.read(with: InstanceListParser(format: inputFormat, column: column))
+            if column == nil, let taken = list.column, !InstanceListParser.usualNames.contains(taken.lowercased()) {
+                Self.complain("the instances are from the column \(InstanceListError.shown(taken))")
+            }
             if unique { list = list.unique() }
             try list.checkDistinct()
             let id = try client.submit(
@@ -109,7 +114,11 @@ struct Submit: AsyncParsableCommand {
                 let advice = wait ? "" : "; follow it with: koobatch watch \(id.rawValue)\(common.asTyped)"
                 try printer.line("job \(id.rawValue): \(size)\(advice)")
             }
-            try printer.flush()
+            do {
+                try printer.flush()
+            } catch let failure as Failure {
+                throw Failure(code: failure.code, "job \(id.rawValue) is inserted, but \(failure.message)")
+            }
             if wait { try await follow(id, client: client, printer: printer) } else { try tellOfDaemon(client) }
         }
     }

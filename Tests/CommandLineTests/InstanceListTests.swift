@@ -17,8 +17,9 @@ struct InstanceListTests {
         "a\nb\nc\n", "a\nb\nc", "a\r\nb\r\nc\r\n", "a\rb\rc\r", "\u{FEFF}a\nb\nc\n", "\n  a \n\n# b\n#\n\tb\t\n\n c",
         "instance_id\na\nb\nc\n", "ID\r\na\r\nb\r\nc\r\n", "name,id\nx,a\ny,b\nz,c\n",
         "\u{FEFF}id;name\r\na;x\r\nb;y\r\nc;z\r\n",
-        "name\tinstance_id\nx\ta\ny\tb\nz\tc", "phone,owner\na,x\nb,y\nc,z\n", "\"id\"\n\"a\"\n\"b\"\n\"c\"\n",
+        "name\tinstance_id\nx\ta\ny\tb\nz\tc", "\"id\"\n\"a\"\n\"b\"\n\"c\"\n",
         "owner,id\n\"x,\"\"y\"\"\",a\n\"two\nlines\", b \n,c\n\n", #"["a","b","c"]"#, " \n[ \"a\",\n\"b\",\"c\" ]\n",
+        "{\"instance_id\":\"a\",\"output\":\"x\\n\"}\n\n{\"id\":\"b\"}\r\n{\"instance_id\":\"c\"}",
         #"[{"instance_id":"a"},{"id":"b","x":[1]},{"instance_id":"c","id":"z"}]"#, #"["a","\u0062",{"id":"c"}]"#,
     ])
     func `the form is recognised`(text: String) throws {
@@ -32,6 +33,7 @@ struct InstanceListTests {
             (#"[{"phone":"1"}]"#, nil, "phone", ["1"]),
             ("id\nx\n", .lines, nil, ["id", "x"]),
             ("x\ny\n", .csv, nil, ["y"]),
+            ("phone,owner\na,x\nb,y\n", .csv, nil, ["a", "b"]),
             ("a,b\n", .lines, nil, ["a,b"]),
         ] as [(String, InstanceListParser.Format?, String?, [String])]
     )
@@ -58,7 +60,12 @@ struct InstanceListTests {
         ("id,name\na,x\n,y\n", "line 3: column 1 is empty"),
         ("id,name\n\"a,x\nb,y\n", "line 2: the quote of a field is not closed"),
         ("id,name\n\"a\"b,x\n", "line 2: there is text after the closing quote of a field"),
-        ("{\"id\":\"a\"}", "JSON must be an array of strings, or of objects with instance_id"),
+        ("\"a\"", nameless("a")),
+        ("p1,eu\np2,us\np3,eu\n", nameless("p1, eu")),
+        ("a1,b2,c3", nameless("a1, b2, c3")),
+        ("phone;owner\na;x\n", nameless("phone, owner")),
+        ("{\"name\":\"a\"}", "line 1: must have a string as instance_id or id"),
+        ("{\"id\":\"a\"}\n\n[\"b\"]\n", "line 3: must be a JSON object"),
         ("[\"a\",7]", "element 2: must be a string"),
         ("[\"a\",\"\"]", "element 2: must be a string"),
         ("[{\"name\":\"a\"}]", "element 1: must have a string as instance_id or id"),
@@ -66,6 +73,29 @@ struct InstanceListTests {
     ])
     func `what cannot be a list is refused with its place`(text: String, message: String) {
         #expect(throws: InstanceListError(message)) { try Self.parse(text) }
+    }
+
+    private static func nameless(_ line: String) -> String {
+        "no column of the first line (\(line)) is called instance_id or id; say which column has the ids with"
+            + " --column, or that there is no header line with --input-format lines"
+    }
+
+    @Test func `a file that is called CSV has a header line`() throws {
+        func parse(_ text: String, column: String? = nil) throws -> [String] {
+            var parser = InstanceListParser(column: column)
+            parser.isNamedCSV = true
+            return try parser.parse(Array(text.utf8)).ids
+        }
+        #expect(throws: InstanceListError(Self.nameless("phone"))) { try parse("phone\na\n") }
+        #expect(try parse("phone\na\n", column: "phone") == ["a"])
+        #expect(try parse("id\na\n") == ["a"])
+        #expect(try parse("[\"a\"]") == ["a"])
+    }
+
+    @Test func `the column that was taken is known`() throws {
+        #expect(try Self.parse("phone,id\nx,a\n").column == "id")
+        #expect(try Self.parse("phone,x\na,x\n", format: .csv).unique().column == "phone")
+        #expect(try Self.parse("a\nb\n").column == nil)
     }
 
     @Test func `a column that is not there is refused with those that are`() {

@@ -3,8 +3,12 @@ struct CSVColumn {
     /// The separators that are recognised from the header line.
     static let separators = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
 
-    /// The name in the header line; `nil` takes a usual name, else the first column.
+    /// The name in the header line; `nil` takes a usual name.
     let name: String?
+    /// Whether the first column is taken where none has a usual name.
+    ///
+    /// Only of what is known to have a header line: elsewhere the first line may be instances.
+    let mayBeFirst: Bool
 
     /// Reads the ids below the header line.
     func parse(_ bytes: ArraySlice<UInt8>) throws(InstanceListError) -> InstanceList {
@@ -15,6 +19,7 @@ struct CSVColumn {
         guard let header = try records.next() else { return InstanceList(unit: .line) }
         let index = try column(of: header.fields)
         var list = InstanceList(unit: .line)
+        list.column = Self.trimmed(header.fields[index])
         while let record = try records.next() {
             let id = index < record.fields.count ? Self.trimmed(record.fields[index]) : ""
             if id.isEmpty { throw InstanceListError(.line, record.line, "column \(index + 1) is empty") }
@@ -30,7 +35,15 @@ struct CSVColumn {
             let known = header.map { Self.trimmed($0).visible }.joined(separator: ", ")
             throw InstanceListError("there is no column \(name); the header line has: \(known)")
         }
-        return InstanceListParser.usualNames.lazy.compactMap { titles.firstIndex(of: $0) }.first ?? 0
+        if let usual = InstanceListParser.usualNames.lazy.compactMap({ titles.firstIndex(of: $0) }).first {
+            return usual
+        }
+        if mayBeFirst { return 0 }
+        let line = InstanceListError.shown(header.map(Self.trimmed).joined(separator: ", "))
+        throw InstanceListError(
+            "no column of the first line (\(line)) is called instance_id or id; say which column has the ids with"
+                + " --column, or that there is no header line with --input-format lines"
+        )
     }
 
     private static func trimmed(_ field: String) -> String {

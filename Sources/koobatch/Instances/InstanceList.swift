@@ -12,6 +12,8 @@ struct InstanceList: Sendable {
     }
 
     let unit: Unit
+    /// The title of the CSV column that was taken.
+    var column: String?
     private(set) var ids: [String] = []
     private(set) var positions: [Int] = []
 
@@ -37,6 +39,7 @@ struct InstanceList: Sendable {
     func unique() -> InstanceList {
         var seen: Set<String> = []
         var list = InstanceList(unit: unit)
+        list.column = column
         for (id, position) in zip(ids, positions) where seen.insert(id).inserted {
             list.ids.append(id)
             list.positions.append(position)
@@ -74,6 +77,11 @@ struct InstanceListError: Error, Hashable, CustomStringConvertible {
 
     init(_ description: String) {
         self.description = description
+    }
+
+    /// What was given, made safe for a terminal and not too long.
+    static func shown(_ text: String) -> String {
+        text.visible.cut(to: 80, ellipsis: "…")
     }
 
     init(_ unit: InstanceList.Unit, _ position: Int, _ rule: String) {

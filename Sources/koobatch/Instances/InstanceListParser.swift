@@ -9,15 +9,19 @@ struct InstanceListParser {
         case lines
         /// RFC 4180 with a header line; the separator may be `;` or a tab as well.
         case csv
-        /// An array of strings, or of objects.
+        /// An array of strings, or of objects; or an object a line.
         case json
     }
 
     /// Names of the column, or of the member of JSON objects, where none is given.
     static let usualNames = ["instance_id", "id"]
 
+    private static let blank: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+
     /// `nil` is recognised from the content.
     var format: Format?
+    /// Whether it is called a CSV file.
+    var isNamedCSV = false
     /// The CSV column, or the member of JSON objects, that holds the ids.
     var column: String?
 
@@ -30,7 +34,7 @@ struct InstanceListParser {
         let list =
             switch format ?? recognisedFormat(of: text) {
             case .lines: try lines(text)
-            case .csv: try CSVColumn(name: column).parse(text)
+            case .csv: try CSVColumn(name: column, mayBeFirst: format == .csv).parse(text)
             case .json: try json(text)
             }
         if list.ids.isEmpty { throw InstanceListError("there is no instance in it") }
@@ -52,12 +56,11 @@ struct InstanceListParser {
     }
 
     private func recognisedFormat(of bytes: ArraySlice<UInt8>) -> Format {
-        let blank: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
-        switch bytes.first(where: { !blank.contains($0) }) {
+        switch bytes.first(where: { !Self.blank.contains($0) }) {
         case UInt8(ascii: "["), UInt8(ascii: "{"): return .json
         default: break
         }
-        if column != nil { return .csv }
+        if column != nil || isNamedCSV { return .csv }
         let first = bytes.split(maxSplits: 1_000, whereSeparator: { $0 == 0x0A || $0 == 0x0D })
             .lazy.map(trimmed).first { !$0.isEmpty && $0.first != UInt8(ascii: "#") }
         guard let first else { return .lines }
@@ -82,29 +85,52 @@ struct InstanceListParser {
     }
 
     private func json(_ bytes: ArraySlice<UInt8>) throws(InstanceListError) -> InstanceList {
-        let value: Any
+        if bytes.first(where: { !Self.blank.contains($0) }) == UInt8(ascii: "{") { return try jsonLines(bytes) }
+        guard let elements = try Self.value(of: bytes) as? [Any] else {
+            throw InstanceListError(
+                "JSON must be an array of strings, or of objects with instance_id, or such an object a line"
+            )
+        }
+        var list = InstanceList(unit: .element)
+        for (index, element) in elements.enumerated() { try add(element, at: index + 1, to: &list) }
+        return list
+    }
+
+    /// An object a line, as `koobatch results --format jsonl` prints them; blank lines do not count.
+    private func jsonLines(_ bytes: ArraySlice<UInt8>) throws(InstanceListError) -> InstanceList {
+        var list = InstanceList(unit: .line)
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() where line.contains(where: { !Self.blank.contains($0) }) {
+            let element: Any
+            do {
+                element = try Self.value(of: line)
+            } catch {
+                throw InstanceListError(.line, index + 1, error.description)
+            }
+            guard element is [String: Any] else { throw InstanceListError(.line, index + 1, "must be a JSON object") }
+            try add(element, at: index + 1, to: &list)
+        }
+        return list
+    }
+
+    private static func value(of bytes: ArraySlice<UInt8>) throws(InstanceListError) -> Any {
         do {
-            value = try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
+            return try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
         } catch {
             let reason = (error as NSError).userInfo["NSDebugDescription"].map { "\($0)" } ?? "\(error)"
             throw InstanceListError("this is not valid JSON: \(reason)")
         }
-        guard let elements = value as? [Any] else {
-            throw InstanceListError("JSON must be an array of strings, or of objects with instance_id")
-        }
+    }
+
+    private func add(_ element: Any, at position: Int, to list: inout InstanceList) throws(InstanceListError) {
         let names = column.map { [$0] } ?? Self.usualNames
-        var list = InstanceList(unit: .element)
-        for (index, element) in elements.enumerated() {
-            let object = element as? [String: Any]
-            let member: Any? = if let object { names.lazy.compactMap { object[$0] }.first } else { element }
-            guard let id = member as? String, !id.isEmpty else {
-                let rule =
-                    object == nil ? "must be a string" : "must have a string as \(names.joined(separator: " or "))"
-                throw InstanceListError(.element, index + 1, rule)
-            }
-            try list.add(id, at: index + 1)
+        let object = element as? [String: Any]
+        let member: Any? = if let object { names.lazy.compactMap { object[$0] }.first } else { element }
+        guard let id = member as? String, !id.isEmpty else {
+            let rule = object == nil ? "must be a string" : "must have a string as \(names.joined(separator: " or "))"
+            throw InstanceListError(list.unit, position, rule)
         }
-        return list
+        try list.add(id, at: position)
     }
 
     private func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

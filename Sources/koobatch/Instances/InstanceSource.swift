@@ -24,6 +24,8 @@ enum InstanceSource: Hashable {
                 guard let handle = FileHandle(forReadingAtPath: path) else {
                     throw InstanceListError(String(cString: strerror(errno)))
                 }
+                var parser = parser
+                parser.isNamedCSV = path.lowercased().hasSuffix(".csv")
                 return try parser.parse(try bytes(of: handle))
             }
         case .standardInput:
