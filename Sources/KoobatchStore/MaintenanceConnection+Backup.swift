@@ -26,19 +26,29 @@ extension MaintenanceConnection {
     public func backup(to destination: String, replacing: Bool) throws -> Backup {
         for file in [path, path + "-wal", path + "-shm", path + ".lock"]
         where FileSystem.isSame(file, destination) { throw BackupError.isDatabase(destination) }
-        if !replacing, FileSystem.exists(destination) { throw BackupError.exists(destination) }
+        try Self.check(destination, replacing: replacing)
         let partial = "\(destination).partial-\(ProcessInfo.processInfo.processIdentifier)"
         try FileSystem.create(partial, mode: 0o640)
         do {
             let backup = try copy(to: partial)
             try FileSystem.sync(partial)
-            if !replacing, FileSystem.exists(destination) { throw BackupError.exists(destination) }
+            try Self.check(destination, replacing: replacing)
             try FileSystem.rename(partial, to: destination)
             return backup
         } catch {
             FileSystem.remove(partial)
             throw error
         }
+    }
+
+    /// Throws unless the name is free, or that of a regular file that may be replaced.
+    ///
+    /// A rename would put the copy in the place of a device, a pipe or a link as well.
+    private static func check(_ destination: String, replacing: Bool) throws {
+        var facts = stat()
+        guard lstat(destination, &facts) == 0 else { return }
+        guard facts.st_mode & S_IFMT == S_IFREG else { throw BackupError.notFile(destination) }
+        if !replacing { throw BackupError.exists(destination) }
     }
 
     private func copy(to path: String) throws -> Backup {
@@ -68,6 +78,8 @@ extension MaintenanceConnection {
 public enum BackupError: Error, Hashable, CustomStringConvertible {
     /// A file is there.
     case exists(String)
+    /// Something is there that is no regular file: a directory, a device, a pipe or a link.
+    case notFile(String)
     /// The destination is the database itself, or a file that belongs to it.
     case isDatabase(String)
     /// The copy is not whole, so neither is the database.
@@ -77,6 +89,7 @@ public enum BackupError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .exists(let path): "\(path) exists; give another name, or --force to replace it"
+        case .notFile(let path): "\(path) is there and is no regular file; give the name of a file"
         case .isDatabase(let path): "\(path) belongs to the database itself; give another name"
         case .damaged(let flaw):
             "the copy is damaged and was removed: \(flaw); so is the database: run koobatch doctor --full, and restore an older backup"

@@ -15,11 +15,26 @@ struct Backup: AsyncParsableCommand {
     @Flag(help: "Replace the file if it exists.")
     var force = false
 
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if file == "-" {
+            throw ValidationError("A copy cannot go to standard output; give the name of a file, such as ./-")
+        }
+    }
+
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
             let copy = try MaintenanceConnection(path: settings.database).backup(to: file, replacing: force)
-            print("\(file): \(copy.jobs) jobs, \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked")
+            let text = "\(file): \(copy.jobs) jobs, \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked"
+            try output.print(
+                text,
+                json: [
+                    ("file", .text(file)), ("jobs", .count(copy.jobs)), ("bytes", .count(copy.bytes)),
+                    ("schema_version", .count(copy.schemaVersion)),
+                ]
+            )
         }
     }
 }

@@ -8,6 +8,11 @@ extension CommonOptions {
             return try DatabaseClient(path: try Settings.database(file: config, flag: database), access: access)
         } catch let problems as SettingsProblems {
             throw Failure(code: .configuration, "\(problems)")
+        } catch StoreError.noAccess(let path, let access) {
+            throw Failure(
+                code: .failure,
+                "this user may not \(access.rawValue) the database \(path); \(GroupAdvice.toUse(path))"
+            )
         }
     }
 
@@ -22,4 +27,11 @@ extension CommonOptions {
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
+
+    /// Prints a sentence, or the object that says the same.
+    func print(_ text: String, json members: [(String, JSONValue)]) throws {
+        let printer = StandardOutput()
+        try printer.line(json ? JSONValue.object(members).line : text)
+        try printer.flush()
+    }
 }

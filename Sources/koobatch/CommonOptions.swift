@@ -54,8 +54,10 @@ extension AsyncParsableCommand {
         }
     }
 
-    /// Writes a sentence to stderr.
+    /// Writes a sentence to stderr; to the journal with the priority of an error on every line (`sd-daemon(3)`).
     static func complain(_ message: String) {
-        FileHandle.standardError.write(Data("koobatch: \(message)\n".utf8))
+        let lines = "koobatch: \(message)".split(separator: "\n", omittingEmptySubsequences: false)
+        let priority = LogOutput.suitable(.auto) == .journal ? "<3>" : ""
+        FileHandle.standardError.write(Data(lines.map { "\(priority)\($0)\n" }.joined().utf8))
     }
 }

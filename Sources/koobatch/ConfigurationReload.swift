@@ -73,7 +73,7 @@ struct ConfigurationReload: Service {
             ]
             switch key.change {
             case .reload: logger.notice("The configuration has changed", metadata: metadata)
-            case .restart: logger.warning("A change of the configuration needs a restart", metadata: metadata)
+            case .restart: tellOfRestart(key, new)
             }
         }
         targets.log.change(level: new.logLevel, format: new.logFormat)
@@ -82,6 +82,22 @@ struct ConfigurationReload: Service {
         if changesClient, let cloud = new.cloud { targets.client.change(to: cloud) }
         targets.engine.change(to: new.engine)
         return changesClient
+    }
+
+    /// What needs a restart is in force as it was at the start, whatever was read since.
+    private func tellOfRestart(_ key: SettingsKey, _ new: Settings) {
+        let (running, wanted) = (initial.effective[key], new.effective[key])
+        if running == wanted {
+            logger.notice(
+                "A change of the configuration is taken back and needs no restart any more",
+                metadata: ["key": "\(key.name)", "value": "\(running ?? "unset")"]
+            )
+        } else {
+            logger.warning(
+                "A change of the configuration needs a restart",
+                metadata: ["key": "\(key.name)", "from": "\(running ?? "unset")", "to": "\(wanted ?? "unset")"]
+            )
+        }
     }
 
     private func closeRetired() async {

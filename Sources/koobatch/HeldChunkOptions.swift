@@ -23,7 +23,8 @@ struct HeldChunkOptions: ParsableArguments {
     /// Settles the chunks and says what becomes of them.
     func settle(as state: ChunkState, fate: String) async throws {
         let client = try common.client(for: .writing)
-        let all = try job.map(client.heldChunks) ?? chunks
+        var seen: Set<ChunkID> = []
+        let all = try job.map(client.heldChunks) ?? chunks.filter { seen.insert($0).inserted }
         var instances = 0
         for start in stride(from: 0, to: all.count, by: Self.slice) {
             instances += try client.settle(Array(all[start..<min(start + Self.slice, all.count)]), as: state)

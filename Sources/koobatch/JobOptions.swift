@@ -48,6 +48,12 @@ struct JobOptions: ParsableArguments {
     @Flag(help: "Insert the job paused; koobatch resume starts it.")
     var paused = false
 
+    func validate() throws {
+        if let resultTimeout, !resultTimeout.isFinite {
+            throw ValidationError("--result-timeout: a number of seconds, not \(resultTimeout)")
+        }
+    }
+
     /// The columns that are given, in the order of the schema; a new column is one option and one line.
     var given: [JobSetting] {
         let columns: [(JobSetting.Column, JobSetting.Value?)] = [

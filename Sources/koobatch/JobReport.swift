@@ -25,10 +25,11 @@ struct JobReport {
     /// The row of `job_status` with the settings, the waits and the outputs.
     var json: JSONValue {
         let known = Set(job.members.map(\.0))
-        let others = settings.filter { !known.contains($0.column.rawValue) }
+        let values = Dictionary(settings.map { ($0.column, $0.value.json) }) { first, _ in first }
+        let others = JobSetting.Column.allCases.filter { !known.contains($0.rawValue) }
         return .object(
             job.members
-                + others.map { ($0.column.rawValue, $0.value.json) }
+                + others.map { ($0.rawValue, values[$0] ?? .null) }
                 + [
                     ("waits", .array(waits.prefix(limit ?? .max).map(\.json))),
                     ("outputs", .array(outputs.prefix(limit ?? .max).map(\.json))),

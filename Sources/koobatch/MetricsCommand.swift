@@ -9,8 +9,9 @@ struct MetricsCommand: AsyncParsableCommand {
         commandName: "metrics",
         abstract: "Prints metrics in the Prometheus text format.",
         discussion: """
-            Gauges are read from the database now. Counters and histograms are those of the running daemon, which leaves
-            them in the database every ten seconds; while none runs they are left out and koobatch_daemon_up is 0.
+            Gauges are read from the database now. Counters and histograms are those of the \
+            running daemon, which leaves them in the database every ten seconds; while none \
+            runs they are left out and koobatch_daemon_up is 0.
             """
     )
 
@@ -21,7 +22,9 @@ struct MetricsCommand: AsyncParsableCommand {
             let settings = try common.settings(for: .database)
             let gauges = try await Reader(path: settings.database).gauges(at: EngineTime.system.now)
             let own = gauges.daemon.isRunning ? gauges.daemon.exposition ?? "" : ""
-            print(Exposition.text(of: MetricNames.families(of: gauges)) + own, terminator: "")
+            let printer = StandardOutput()
+            try printer.write(Exposition.text(of: MetricNames.families(of: gauges)) + own)
+            try printer.flush()
         }
     }
 }

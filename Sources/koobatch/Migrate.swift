@@ -7,17 +7,23 @@ struct Migrate: AsyncParsableCommand {
         abstract: "Creates the database or upgrades it; safe while the daemon runs."
     )
 
+    @OptionGroup var output: OutputOptions
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
             let (from, to) = try Store.migrate(path: settings.database)
-            switch from {
-            case 0: print("created \(settings.database), schema version \(to)")
-            case to: print("\(settings.database) is up to date, schema version \(to)")
-            default: print("upgraded \(settings.database) from schema version \(from) to \(to)")
-            }
+            let text =
+                switch from {
+                case 0: "created \(settings.database), schema version \(to)"
+                case to: "\(settings.database) is up to date, schema version \(to)"
+                default: "upgraded \(settings.database) from schema version \(from) to \(to)"
+                }
+            try output.print(
+                text,
+                json: [("database", .text(settings.database)), ("from", .count(from)), ("to", .count(to))]
+            )
         }
     }
 }

@@ -17,6 +17,8 @@ struct Prune: AsyncParsableCommand {
     @Flag(help: "Only say what would be deleted.")
     var dryRun = false
 
+    @OptionGroup var output: OutputOptions
+
     func validate() throws {
         guard let olderThan, DurationText.seconds(olderThan) == nil else { return }
         throw ValidationError("--older-than: give a time such as 90s, 12h or 30d, not \(olderThan)")
@@ -39,7 +41,13 @@ struct Prune: AsyncParsableCommand {
                 try dryRun
                 ? connection.prunable(finishedBefore: cutoff) : await connection.prune(finishedBefore: cutoff)
             let verb = dryRun ? "would delete" : "deleted"
-            print("\(verb) \(extent.jobs) jobs with \(extent.instances) instances that finished before \(cutoff)")
+            try output.print(
+                "\(verb) \(extent.jobs) jobs with \(extent.instances) instances that finished before \(cutoff)",
+                json: [
+                    ("jobs", .count(extent.jobs)), ("instances", .count(extent.instances)),
+                    ("finished_before", .text("\(cutoff)")), ("dry_run", .flag(dryRun)),
+                ]
+            )
         }
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import KoobatchCore
 import KoobatchEngine
 import KoobatchReport
@@ -11,7 +10,8 @@ struct ReportCommand: AsyncParsableCommand {
         commandName: "report",
         abstract: "Writes one self-contained HTML page about a job.",
         discussion: """
-            The page needs nothing but itself: mail it, print it, open it on a phone. An existing file is replaced, whole.
+            The page needs nothing but itself: mail it, print it, open it on a phone. An \
+            existing file is replaced, whole.
             """
     )
 
@@ -32,7 +32,9 @@ struct ReportCommand: AsyncParsableCommand {
             }
             let page = ReportPage(report, version: Version.current).html
             if output == "-" {
-                try FileHandle.standardOutput.write(contentsOf: Data(page.utf8))
+                let printer = StandardOutput()
+                try printer.write(page)
+                try printer.flush()
             } else {
                 try AtomicFile.write(page, to: output)
             }

@@ -75,6 +75,9 @@ extension Settings {
 
     /// The configured file, else the credential of that name that systemd passes (https://systemd.io/CREDENTIALS/),
     /// else the file that the unit passes on, for a program that systemd did not start.
+    ///
+    /// That file is beside the configuration and belongs to it alone: the secret of one tenant is never tried at the
+    /// endpoint of another.
     private static func secretFile(
         _ reader: inout SettingsReader,
         _ environment: [String: String],
@@ -82,7 +85,7 @@ extension Settings {
         credential: String
     ) -> String? {
         if let configured = reader.text(key) { return configured }
-        let usual = "/etc/koobatch/\(credential)"
+        let usual = usualSecretFile(credential, besideConfiguration: reader.path)
         if let directory = environment["CREDENTIALS_DIRECTORY"] {
             let file = "\(directory)/\(credential)"
             if hasContents(file) { return file }
@@ -91,9 +94,17 @@ extension Settings {
         }
         reader.problem(
             key,
-            "required: the path of a file with it; for a service, write it to the file of LoadCredential=\(credential): in the unit"
+            "required: the path of a file with it; or write it to \(usual), which the unit passes on when it starts"
         )
         return nil
+    }
+
+    /// `token` beside `koobatch.yaml`, `eu.token` beside `eu.yaml`: what `koobatch.service` and `koobatch@.service` load.
+    static func usualSecretFile(_ credential: String, besideConfiguration path: String) -> String {
+        let configuration = URL(filePath: path)
+        let name = configuration.deletingPathExtension().lastPathComponent
+        return configuration.deletingLastPathComponent()
+            .appending(path: name == "koobatch" ? credential : "\(name).\(credential)").path
     }
 
     /// Whether there is more than white space in a file: the units pass a blank credential where its file is missing.

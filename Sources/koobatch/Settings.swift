@@ -67,7 +67,7 @@ struct Settings: Sendable {
             flags: database.map { [.database: $0] } ?? [:]
         )
         let settings = Settings(&reader, need: need, environment: environment)
-        return (settings, reader.problems)
+        return (settings, SettingsProblems.sorted(reader.problems))
     }
 
     /// Reads where the database is, and nothing else: for a person who may not read the secrets.
@@ -80,23 +80,21 @@ struct Settings: Sendable {
         flag: String?,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws -> String {
-        if let flag { return flag }
-        let variable = environment[SettingsKey.database.variable, default: ""]
-        if !variable.isEmpty { return variable }
         let path = file ?? CommonOptions.defaultConfigurationPath
+        let isElsewhere = flag != nil || !environment[SettingsKey.database.variable, default: ""].isEmpty
         var reader = SettingsReader(
-            file: try SettingsFile(path: path, mayBeMissing: file == nil),
+            file: isElsewhere ? .empty(path) : try SettingsFile(path: path, mayBeMissing: file == nil),
             environment: environment,
-            flags: [:]
+            flags: flag.map { [.database: $0] } ?? [:]
         )
-        let database = reader.text(.database) ?? ""
+        let database = reader.database()
         let problems = reader.problems.filter { $0.key == SettingsKey.database.name }
         guard problems.isEmpty else { throw SettingsProblems(problems) }
         return database
     }
 
     private init(_ reader: inout SettingsReader, need: Need, environment: [String: String]) {
-        database = reader.text(.database) ?? ""
+        database = reader.database()
         let maxInFlight = reader.whole(.maxInFlight, in: 1...1_000)
         let chunkSize = reader.whole(.chunkSize, in: 1...Chunking.largestSize)
         let requestsPerSecond = reader.rate(.requestsPerSecond, in: 0.1...10_000)
@@ -106,10 +104,12 @@ struct Settings: Sendable {
             need == .daemon
             ? Self.cloud(&reader, environment, timeout: submitTimeout, connections: maxInFlight * 2) : nil
         (cloud, secretFile) = (access?.cloud, access?.secretFile)
-        let retry = Backoff(
-            base: reader.duration(.baseDelay, in: 0.001...3_600),
-            maximum: reader.duration(.maxDelay, in: 0.001...86_400)
-        )
+        let baseDelay = reader.duration(.baseDelay, in: 0.001...3_600)
+        let maxDelay = reader.duration(.maxDelay, in: 0.001...86_400)
+        let retry = Backoff(base: baseDelay, maximum: maxDelay)
+        if baseDelay > maxDelay, reader.isSet(.baseDelay), !reader.problems.contains(where: { $0.isOf(.maxDelay) }) {
+            reader.problem(.baseDelay, "must not be longer than retry.max_delay")
+        }
         let schedule = PollSchedule(
             initialDelay: reader.duration(.pollInitialDelay, in: 0.01...3_600),
             maxDelay: reader.duration(.pollMaxDelay, in: 0.01...86_400),

@@ -33,11 +33,27 @@ struct SettingsFile: Sendable {
                 (lines, emptyKeys, snapshot) = ([:], [], nil)
                 return
             }
-            (lines, emptyKeys) = Self.keys(of: root)
+            (lines, emptyKeys) = try Self.keys(of: root)
             snapshot = try YAMLSnapshot(data: data.bytes, providerName: path, parsingOptions: .default)
+        } catch let error as RepeatedKey {
+            throw SettingsProblems([
+                .init(place: path, line: error.line, key: error.name, rule: "the key is there twice")
+            ])
+        } catch let error as YamlError {
+            throw SettingsProblems([Self.problem(error, path)])
         } catch {
-            throw SettingsProblems(whole: path, "is not the YAML that is expected: \(error)")
+            // What the library says may hold values of the file.
+            throw SettingsProblems(whole: path, "is not the YAML that is expected: a mapping of keys to values")
         }
+    }
+
+    /// A file that says nothing.
+    static func empty(_ path: String) -> SettingsFile {
+        SettingsFile(path: path)
+    }
+
+    private init(path: String) {
+        (self.path, lines, emptyKeys, snapshot) = (path, [:], [], nil)
     }
 
     /// The text of a key's value; `nil` if it has none, or an empty one.
@@ -55,26 +71,57 @@ struct SettingsFile: Sendable {
         emptyKeys.contains(name)
     }
 
-    private static func keys(of root: Node) -> (lines: [String: Int], empty: Set<String>) {
+    /// A key that is there as `submit.timeout` and as `timeout` below `submit`.
+    private struct RepeatedKey: Error {
+        let name: String
+        let line: Int
+    }
+
+    private static func keys(of root: Node) throws -> (lines: [String: Int], empty: Set<String>) {
         var lines: [String: Int] = [:]
         var empty: Set<String> = []
-        func collect(_ node: Node, path: [String]) {
+        func collect(_ node: Node, path: [String]) throws {
             for (key, value) in node.mapping.map(Array.init) ?? [] {
-                guard let name = key.string else { continue }
-                let path = path + [name]
+                guard let part = key.string else { continue }
+                let path = path + [part]
                 if value.mapping != nil {
-                    collect(value, path: path)
+                    try collect(value, path: path)
                 } else {
-                    lines[path.joined(separator: ".")] = key.mark?.line ?? 0
-                    if value.null != nil { empty.insert(path.joined(separator: ".")) }
+                    let (name, line) = (path.joined(separator: "."), key.mark?.line ?? 0)
+                    if lines.updateValue(line, forKey: name) != nil { throw RepeatedKey(name: name, line: line) }
+                    if value.null != nil { empty.insert(name) }
                 }
             }
         }
-        collect(root, path: [])
+        try collect(root, path: [])
         return (lines, empty)
     }
 
+    /// The error without what Yams puts beside it: the text of the file, in which there may be a secret.
+    private static func problem(_ error: YamlError, _ path: String) -> SettingsProblems.Problem {
+        let rule = "is not the YAML that is expected"
+        switch error {
+        case .duplicatedKeysInMapping(let names, let context):
+            return .init(
+                place: path,
+                line: context.mark.line,
+                key: names.first.map { String($0.prefix(40)) },
+                rule: "\(rule): the key is there twice"
+            )
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            return .init(place: path, line: mark.line, key: nil, rule: "\(rule): \(problem)")
+        case .reader(let problem, _, _, _):
+            return .init(place: path, key: nil, rule: "\(rule): \(problem)")
+        default:
+            return .init(place: path, key: nil, rule: rule)
+        }
+    }
+
     private static func reason(_ error: any Error, _ path: String) -> String {
-        access(path, R_OK) == 0 ? error.localizedDescription : String(cString: strerror(errno))
+        if access(path, R_OK) != 0 { return String(cString: strerror(errno)) }
+        var facts = stat()
+        let isDirectory = stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+        return isDirectory ? String(cString: strerror(EISDIR)) : error.localizedDescription
     }
 }

@@ -19,20 +19,47 @@ struct SettingsReader {
         let known = Set(SettingsKey.all.map(\.name))
         for (name, line) in file.lines.sorted(by: { $0.value < $1.value }) where !known.contains(name) {
             if file.isEmpty(name), known.contains(where: { $0.hasPrefix(name + ".") }) { continue }
+            if known.contains(where: { $0.hasPrefix(name + ".") }) {
+                problems.append(
+                    .init(place: file.path, line: line, key: name, rule: "is a section: its keys go below it")
+                )
+                continue
+            }
             let hint = SettingsKey.closest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
-            problems.append(.init(place: "\(file.path):\(line)", key: name, rule: "there is no such key\(hint)"))
+            problems.append(.init(place: file.path, line: line, key: name, rule: "there is no such key\(hint)"))
         }
     }
 
+    /// Where the file is, or would be.
+    var path: String { file.path }
+
     /// Notes that a key's value breaks a rule.
     mutating func problem(_ key: SettingsKey, _ rule: String) {
-        problems.append(.init(place: place(of: key), key: key.name, rule: rule))
+        let (place, line) = place(of: key)
+        problems.append(.init(place: place, line: line, key: key.name, rule: rule))
     }
 
-    private func place(of key: SettingsKey) -> String? {
-        if flags[key] != nil { return nil }
-        if environmentValue(of: key) != nil { return key.variable }
-        return file.lines[key.name].map { "\(file.path):\($0)" }
+    /// Whether the key is set, and not only by its default.
+    func isSet(_ key: SettingsKey) -> Bool {
+        flags[key] != nil || place(of: key).place != nil
+    }
+
+    private func place(of key: SettingsKey) -> (place: String?, line: Int?) {
+        if flags[key] != nil { return (nil, nil) }
+        if environmentValue(of: key) != nil { return (key.variable, nil) }
+        return file.lines[key.name].map { (file.path, $0) } ?? (nil, nil)
+    }
+
+    /// Where the database is, with a link at its end followed: its lock, its write-ahead log and whoever watches that
+    /// must agree on its name, and SQLite follows links.
+    mutating func database() -> String {
+        guard let path = text(.database) else { return "" }
+        if flags[.database] != nil {
+            if path.isEmpty { problem(.database, "--database must be a path, not empty") }
+        } else if !path.hasPrefix("/") {
+            problem(.database, "must be an absolute path, not \(path); --database may be relative")
+        }
+        return LinkedFile.target(of: path)
     }
 
     private func environmentValue(of key: SettingsKey) -> String? {
@@ -97,10 +124,11 @@ struct SettingsReader {
 
     /// Yes or no, in the words of YAML.
     mutating func flag(_ key: SettingsKey) -> Bool {
-        switch text(key) {
+        guard let text = text(key) else { return false }
+        switch text.lowercased() {
         case "true", "yes", "on": return true
-        case "false", "no", "off", nil: return false
-        case let text?:
+        case "false", "no", "off": return false
+        default:
             problem(key, "must be true or false, not \(text)")
             return false
         }

@@ -63,8 +63,15 @@ struct Status: AsyncParsableCommand {
     private static func table(_ jobs: [JobStatus]) -> Table {
         let counted: [InstanceState] = [.succeeded, .failed, .rejected, .unknown, .cancelled]
         var table = Table(
-            [.number("ID"), .fixed("STATE"), .text("LABEL"), .text("COMMAND"), .number("TOTAL"), .number("DONE")]
-                + counted.map { .number($0.rawValue.uppercased()) } + [.fixed("CREATED")]
+            [
+                .number("ID"), .fixed("STATE"), .text("LABEL").sacrificed(4), .text("COMMAND"), .number("TOTAL"),
+                .number("DONE"),
+            ]
+                + counted.map { state in
+                    // What went wrong is worth more than what went right, which DONE says too.
+                    .number(state.rawValue.uppercased())
+                        .sacrificed(state == .cancelled ? 5 : state == .succeeded ? 3 : state == .rejected ? 2 : 1)
+                } + [.fixed("CREATED").sacrificed(6)]
         )
         for job in jobs {
             let counts = counted.map { state in

@@ -53,7 +53,9 @@ struct Watch: AsyncParsableCommand {
     private func followAll(client: DatabaseClient, form: JobView.Form) async throws {
         if try client.unfinishedJobs().isEmpty {
             if !output.json {
-                print("no job is unfinished; koobatch status\(common.asTyped) shows those that finished")
+                let printer = StandardOutput()
+                try printer.line("no job is unfinished; koobatch status\(common.asTyped) shows those that finished")
+                try printer.flush()
             }
             return
         }

@@ -130,4 +130,102 @@ struct SettingsTests {
         }
         #expect("\(try #require(missing))".contains("missing.yaml: cannot be read: No such file or directory"))
     }
+
+    @Test(
+        "takes the secret from the file beside it that is called after it, and from no other",
+        arguments: [("koobatch", "token"), ("eu", "eu.token"), ("eu.west", "eu.west.token")]
+    )
+    func secretFile(_ name: String, _ expected: String) throws {
+        let files = ["token", "eu.token", "eu.west.token"]
+        let file = directory.path("\(name).yaml")
+        try "koophone: {endpoint: 'https://example.com'}\n".write(toFile: file, atomically: true, encoding: .utf8)
+        for present in files where present != expected {
+            try "t".write(toFile: directory.path(present), atomically: true, encoding: .utf8)
+        }
+        let without = try Settings.read(file: file, database: nil, need: .daemon, environment: [:])
+        #expect(without.settings.secretFile == nil)
+        #expect(without.problems.count == 1)
+        #expect("\(without.problems)".contains("koophone.auth.token_file: required"))
+        #expect("\(without.problems)".contains("write it to \(directory.path(expected)),"))
+        try "t".write(toFile: directory.path(expected), atomically: true, encoding: .utf8)
+        let with = try Settings.read(file: file, database: nil, need: .daemon, environment: [:])
+        #expect(with.settings.secretFile == directory.path(expected) && with.problems.isEmpty)
+    }
+
+    @Test("names the secrets of the default configuration and of an instance as the units do")
+    func usualSecretFiles() {
+        for (configuration, file) in [
+            (CommonOptions.defaultConfigurationPath, "/etc/koobatch/secret_key"),
+            ("/etc/koobatch/eu.yaml", "/etc/koobatch/eu.secret_key"),
+        ] {
+            #expect(Settings.usualSecretFile("secret_key", besideConfiguration: configuration) == file)
+        }
+    }
+
+    @Test(
+        "tells a key that is there twice with its line, and nothing of the file",
+        arguments: [
+            ("submit: {timeout: 5}\nkoophone:\n  hunter2: x\nsubmit: {timeout: 7}\n", "submit", [1, 4]),
+            ("submit.timeout: 5\nhunter2: x\nsubmit: {timeout: 7}\n", "submit.timeout", [3]),
+        ]
+    )
+    func repeatedKey(_ yaml: String, _ key: String, _ lines: [Int]) throws {
+        let error = try #require(#expect(throws: SettingsProblems.self) { try read(yaml) })
+        let problem = try #require(error.problems.first)
+        #expect(error.problems.count == 1 && problem.key == key)
+        #expect(problem.line.map(lines.contains) == true)
+        #expect("\(error)".contains("twice") && !"\(error)".contains("hunter2"))
+    }
+
+    @Test("tells nothing of a file that is no YAML", arguments: ["a: 'hunter2\n", "a: [hunter2\n", "a: *hunter2\n"])
+    func noContent(_ yaml: String) throws {
+        let error = try #require(#expect(throws: SettingsProblems.self) { try read(yaml) })
+        #expect(!"\(error)".contains("hunter2"))
+    }
+
+    @Test("follows a link to the database, also to one that is not there yet")
+    func linkedDatabase() throws {
+        let (link, second, real) = (directory.path("link.db"), directory.path("second.db"), directory.path("real.db"))
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "second.db")
+        try FileManager.default.createSymbolicLink(atPath: second, withDestinationPath: real)
+        #expect(try read("database: \(link)\n").settings.database == real)
+        #expect(try Settings.database(file: nil, flag: link, environment: [:]) == real)
+        try "".write(toFile: real, atomically: true, encoding: .utf8)
+        #expect(try read("", database: link).settings.database == real)
+        #expect(LinkedFile.target(of: directory.path("nothing")) == directory.path("nothing"))
+    }
+
+    @Test("wants an absolute path of the database, but on the command line")
+    func relativeDatabase() throws {
+        let rule = "must be an absolute path, not k.db; --database may be relative"
+        #expect(try read("database: k.db\n").problems == ["k.yaml:1: database: \(rule)"])
+        let variables = ["KOOBATCH_DATABASE": "k.db"]
+        #expect(try read("", environment: variables).problems == ["KOOBATCH_DATABASE: database: \(rule)"])
+        #expect(try read("database: k.db\n", environment: variables, database: "k.db").problems.isEmpty)
+        #expect(try read("", database: "").problems == ["database: --database must be a path, not empty"])
+        for (flag, environment) in [("", [:]), (nil, variables)] as [(String?, [String: String])] {
+            #expect(throws: SettingsProblems.self) {
+                try Settings.database(file: nil, flag: flag, environment: environment)
+            }
+        }
+    }
+
+    @Test("takes the words of YAML for yes and no in any case", arguments: ["True", "TRUE", "Yes", "ON"])
+    func words(_ text: String) throws {
+        let (settings, problems) = try read("poll:\n  enabled: \(text)\n")
+        #expect(problems.isEmpty && settings.engine.rules.polling != nil)
+    }
+
+    @Test("tells problems in the order of the file, and what makes no sense together")
+    func order() throws {
+        let yaml = "log: {level: loud}\nretry:\n  base_delay: 10\n  max_delay: 5\npoll: 3\nnonsense: 1\n"
+        #expect(
+            try read(yaml).problems.map { String($0.prefix(30)) }
+                == [
+                    "k.yaml:1: log.level: must be trace", "k.yaml:3: retry.base_delay: must not",
+                    "k.yaml:5: poll: is a section: its keys", "k.yaml:6: nonsense: there is no such key",
+                ].map { String($0.prefix(30)) }
+        )
+        #expect(try read("retry: {max_delay: 0.5}\n").problems.isEmpty)
+    }
 }

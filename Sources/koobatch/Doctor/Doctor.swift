@@ -19,20 +19,30 @@ struct Doctor: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
+            let printer = StandardOutput()
             var findings: [Finding] = []
             for check in checks() {
-                let found = await check.findings()
+                let found = Self.news(await check.findings(), after: findings)
                 findings += found
-                if !json { for finding in found { print(finding.line) } }
+                if json { continue }
+                for finding in found { try printer.line(finding.text(width: printer.terminal.width)) }
+                try printer.flush()
             }
             let problems = findings.count { $0.level == .problem }
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-                print(String(decoding: try encoder.encode(findings), as: UTF8.self))
+                try printer.line(String(decoding: try encoder.encode(findings), as: UTF8.self))
+                try printer.flush()
             }
             if problems > 0 { throw ExitCode(Failure.Code.failure.rawValue) }
         }
+    }
+
+    /// What is found, without a further problem of what has one already: a bad token shows in several places.
+    static func news(_ found: [Finding], after earlier: [Finding]) -> [Finding] {
+        let isKnown = earlier.contains { $0.isOfCredentials }
+        return found.filter { !isKnown || !$0.isOfCredentials }
     }
 
     private func checks() -> [any DoctorCheck] {
@@ -41,11 +51,14 @@ struct Doctor: AsyncParsableCommand {
         let database = settings?.database ?? common.database ?? SettingsKey.database.standard ?? ""
         var checks: [any DoctorCheck] = [
             configuration, LibraryCheck(), FilesCheck(database: database),
-            ContentCheck(database: database, full: full), DaemonCheck(database: database),
+            ContentCheck(database: database, full: full),
             SpaceCheck(database: database), LogFileCheck(database: database),
         ]
-        if let file = settings?.secretFile { checks.append(CredentialsCheck(file: file)) }
-        if let cloud = settings?.cloud { checks.append(EndpointCheck(cloud: cloud)) }
-        return checks
+        if let file = settings?.secretFile {
+            checks.append(CredentialsCheck(file: file))
+            if let cloud = settings?.cloud { checks.append(EndpointCheck(cloud: cloud)) }
+        }
+        // What the daemon was told of its credentials counts least.
+        return checks + [DaemonCheck(database: database)]
     }
 }

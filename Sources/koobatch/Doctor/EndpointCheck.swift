@@ -47,7 +47,8 @@ struct EndpointCheck: DoctorCheck {
                 advice: "Wait; the daemon slows down by itself."
             )
         case .notSent:
-            return .problem(name, message, advice: advice(forConnection: failure.message.lowercased()))
+            let text = failure.message.lowercased()
+            return .problem(name, isOfTLS(text) ? tls(failure, text) : message, advice: advice(forConnection: text))
         case .unknown:
             return .problem(
                 name,
@@ -65,11 +66,22 @@ struct EndpointCheck: DoctorCheck {
         }
     }
 
+    private static func isOfTLS(_ message: String) -> Bool {
+        message.contains("certificate") || message.contains("handshake") || message.contains("ssl")
+    }
+
+    /// In words of ours: those of the library name lines of its source.
+    private static func tls(_ failure: ServiceFailure, _ message: String) -> String {
+        let isOfCertificate = message.contains("certificate") && message.contains("verif")
+        return "\(failure.errorCode) no TLS connection comes about"
+            + (isOfCertificate ? ": the certificate of the host is not accepted" : "")
+    }
+
     private static func advice(forConnection message: String) -> String {
         if message.contains("name cannot be resolved") {
             return "DNS does not know the host: check koophone.endpoint and /etc/resolv.conf."
         }
-        if message.contains("certificate") || message.contains("handshake") || message.contains("ssl") {
+        if isOfTLS(message) {
             return "TCP works, TLS does not: check the CA certificates (package ca-certificates), the clock, and that"
                 + " koophone.endpoint names the host of the certificate."
         }

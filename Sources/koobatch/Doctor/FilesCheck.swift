@@ -42,8 +42,8 @@ struct FilesCheck: DoctorCheck {
             Self.name,
             "\(user) may not \(verb) \(path), which belongs to \(facts.owner):\(facts.group) with mode \(facts.mode)",
             advice: facts.isOpenToGroup && !FileFacts.groups.contains(facts.groupID)
-                ? "Join its group: sudo usermod -aG \(facts.group) \(user), and log in again; or use sudo."
-                : "Use sudo, or have its owner let the group write: chmod g+rw\(path == database ? "" : "x") \(path)"
+                ? "Join its group: \(GroupAdvice.command(facts)), and log in again; or use sudo."
+                : "Use sudo, or have its owner let the group write: chmod g+rw\(facts.isDirectory ? "x" : "") \(path)"
         )
     }
 }
@@ -57,6 +57,7 @@ struct FileFacts {
     let isOpenToGroup: Bool
     let isReadableByOthers: Bool
     let isRegular: Bool
+    let isDirectory: Bool
     let size: Int
 
     init?(_ path: String) {
@@ -69,6 +70,7 @@ struct FileFacts {
         isOpenToGroup = facts.st_mode & S_IWGRP != 0
         isReadableByOthers = facts.st_mode & S_IROTH != 0
         isRegular = facts.st_mode & S_IFMT == S_IFREG
+        isDirectory = facts.st_mode & S_IFMT == S_IFDIR
         size = Int(facts.st_size)
     }
 

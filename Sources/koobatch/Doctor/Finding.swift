@@ -26,14 +26,19 @@ struct Finding: Encodable, Hashable {
         Finding(level: .problem, check: check, message: message, advice: advice)
     }
 
-    /// The line for people.
-    var line: String {
+    /// Whether the credentials have a problem.
+    var isOfCredentials: Bool { check == "credentials" && level == .problem }
+
+    /// The lines for people, the advice in lines of the width of a terminal.
+    func text(width: Int?) -> String {
         func padded(_ text: String, _ width: Int) -> String {
             text + String(repeating: " ", count: max(1, width - text.count))
         }
         let head = padded(level.rawValue, 9) + padded(check, 15) + message
         guard let advice else { return head }
-        return head + "\n" + String(repeating: " ", count: 24) + advice
+        let margin = 24
+        let lines = width.map { advice.wrapped(to: max(TableLayout.narrowest, $0 - margin)) } ?? [advice]
+        return ([head] + lines.map { String(repeating: " ", count: margin) + $0 }).joined(separator: "\n")
     }
 }
 

@@ -85,7 +85,7 @@ struct JobView {
         }
 
         private func print(_ line: String) throws {
-            try handle.write(contentsOf: Data((line + "\n").utf8))
+            try handle.show(Data((line + "\n").utf8))
         }
     }
 }

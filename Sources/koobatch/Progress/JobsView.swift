@@ -88,7 +88,7 @@ struct JobsView {
                 case .json: last[id] == progress.job ? [] : [progress.job.json.line]
                 case .progress: plain[id, default: PlainProgress()].lines(for: progress, at: time)
                 }
-            for line in lines { try handle.write(contentsOf: Data((line + "\n").utf8)) }
+            for line in lines { try handle.show(Data((line + "\n").utf8)) }
         }
 
         private func lines(_ all: [JobProgress], isDaemonRunning: Bool, on terminal: Terminal) -> [[Span]] {

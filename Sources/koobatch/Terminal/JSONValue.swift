@@ -1,6 +1,7 @@
 /// JSON to print, with the members of objects in the order given.
 enum JSONValue {
     case null
+    case flag(Bool)
     case whole(Int64)
     case number(Double)
     case text(String)
@@ -23,6 +24,7 @@ enum JSONValue {
     var line: String {
         switch self {
         case .null: "null"
+        case .flag(let flag): "\(flag)"
         case .whole(let number): "\(number)"
         case .number(let number): number.isFinite ? "\(number)" : "null"
         case .text(let text): Self.literal(text)

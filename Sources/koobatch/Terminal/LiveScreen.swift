@@ -22,7 +22,7 @@ struct LiveScreen {
         let text = lines.map { terminal.text($0) + "\u{1B}[K" }.joined(separator: "\r\n")
         if text == drawn { return }
         drawn = text
-        try handle.write(contentsOf: Data("\r\(up)\(text)\u{1B}[J".utf8))
+        try handle.show(Data("\r\(up)\(text)\u{1B}[J".utf8))
         shown = lines.map { line in
             min(line.reduce(0) { $0 + $1.text.columns }, width)
         }
@@ -30,7 +30,7 @@ struct LiveScreen {
 
     /// Leaves what is shown and goes to a new line.
     mutating func leave() throws {
-        if !shown.isEmpty { try handle.write(contentsOf: Data("\r\n".utf8)) }
+        if !shown.isEmpty { try handle.show(Data("\r\n".utf8)) }
         shown = []
         drawn = ""
     }

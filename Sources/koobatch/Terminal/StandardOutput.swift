@@ -36,8 +36,15 @@ final class StandardOutput {
     func flush() throws {
         let bytes = Data(buffer.utf8)
         buffer.removeAll(keepingCapacity: true)
+        try handle.show(bytes)
+    }
+}
+
+extension FileHandle {
+    /// Writes bytes, or throws a sentence that says why they cannot be written.
+    func show(_ bytes: Data) throws {
         do {
-            try handle.write(contentsOf: bytes)
+            try write(contentsOf: bytes)
         } catch {
             throw Failure(code: .failure, "the output cannot be written: \(String(cString: strerror(errno)))")
         }

@@ -19,6 +19,21 @@ struct TableLayout {
         let title: String
         var alignment = Alignment.left
         var overflow = Overflow.cut
+        /// The higher, the sooner it is left out where there is no room for all columns; 0 never is.
+        var sacrifice = 0
+
+        /// The column, left out where there is no room and no other column has a higher number.
+        func sacrificed(_ order: Int) -> Column {
+            var column = self
+            column.sacrifice = order
+            return column
+        }
+
+        /// The width below which it is of no use when its longest text has this one.
+        func least(_ natural: Int) -> Int {
+            let whole = max(title.columns, natural)
+            return overflow == .keep ? whole : min(whole, max(TableLayout.narrowest, title.columns))
+        }
 
         /// A column of text.
         static func text(_ title: String) -> Column { Column(title: title) }
@@ -37,6 +52,21 @@ struct TableLayout {
     static let gap = "  "
     /// A column is not made narrower than this, nor than its title.
     static let narrowest = 6
+
+    /// Which of some columns there is room for, by index.
+    static func fitting(_ columns: [Column], widths: [Int], terminal: Terminal) -> [Int] {
+        var kept = Array(columns.indices)
+        guard let room = terminal.width else { return kept }
+        func least() -> Int {
+            kept.reduce(0) { $0 + columns[$1].least(widths[$1]) } + gap.count * (kept.count - 1)
+        }
+        while least() > room, let last = kept.max(by: { columns[$0].sacrifice < columns[$1].sacrifice }),
+            columns[last].sacrifice > 0
+        {
+            kept.removeAll { $0 == last }
+        }
+        return kept
+    }
 
     private let columns: [Column]
     private let widths: [Int]
