@@ -38,6 +38,18 @@ struct TableTests {
         )
     }
 
+    @Test func `the columns that matter least are left out where there is no room, and the others stay whole`() {
+        var table = Table([
+            .number("ID"), .text("COMMAND"), .number("FAILED").sacrificed(1), .fixed("CREATED").sacrificed(2),
+        ])
+        table.add([Span("7"), Span("pm list packages"), Span("12"), Span("2130-01-02 03:04:05")])
+        let widths = [
+            60: "ID  COMMAND           FAILED  CREATED", 30: "ID  COMMAND           FAILED", 12: "ID  COMMAND",
+        ]
+        for (width, header) in widths { #expect(Self.text(table, Terminal(width: width)).first == header) }
+        #expect(Self.text(table, Terminal(width: 30)).last == " 7  pm list packages      12")
+    }
+
     @Test(arguments: 1...60)
     func `no line is wider than the terminal`(width: Int) {
         for line in Self.text(Self.jobs, Terminal(width: width)) { #expect(line.columns <= width) }

@@ -75,6 +75,7 @@ struct CommandTests {
         ([], "Give the instances once: --instances, --instances-file or -", 64),
         (["-", "--instances", "a"], "Give the instances once: --instances, --instances-file or -", 64),
         (["a", "b"], "Unexpected argument", 64),
+        (["--instances", "a", "--result-timeout", "nan"], "--result-timeout: a number of seconds, not nan", 64),
         (["--instances", "a", "--priority", "x"], "The value 'x' is invalid for '--priority <priority>'", 64),
     ])
     func `a job that cannot be is refused with a sentence`(arguments: [String], message: String, status: Int32) throws {
@@ -160,6 +161,9 @@ struct CommandTests {
         let row = try line.shell.run("SELECT json_object(\(names)) FROM job_status")
         #expect(try json(["status"]) == "[\n\(row)\n]\n")
         #expect(try json(["status", "1"]).hasPrefix(row.dropLast()))
+        #expect(
+            try json(["status", "1"]).contains(#""unique_key":null,"priority":0,"run_at":"2040-01-01T00:00:00.000Z","#)
+        )
         #expect(
             try json(["why"]) == "[\n"
                 + #"{"command_job_id":1,"chunk_id":null,"blocker":"run_at","explanation":"not before run_at, 2040-01-01T00:00:00.000Z","#

@@ -129,6 +129,14 @@ struct DoctorTests {
             ]
         )
         #expect(closed.output.contains("sudo usermod -aG adm nobody"), "\(closed.output)")
+        let status = try Command.run(
+            [
+                "env", "KOOBATCH_DATABASE=\(koobatch.shell.database)", "setpriv", "--reuid=65534", "--regid=65534",
+                "--clear-groups", copy, "status",
+            ]
+        )
+        #expect(status.status == 1)
+        #expect(status.errors.contains("join its group: sudo usermod -aG adm nobody"), "\(status.errors)")
     }
 
     @Test("explains an endpoint that is not there, does not resolve, does not speak TLS or refuses")
@@ -140,7 +148,9 @@ struct DoctorTests {
         #expect(try told("http://127.0.0.1:1").advice?.contains("nothing listens at the port") == true)
         #expect(try told("https://koophone.invalid").advice?.contains("DNS does not know the host") == true)
         let plain = koobatch.simulator.endpoint.replacing("http:", with: "https:")
-        #expect(try told(plain).advice?.contains("TLS does not") == true)
+        let tls = try told(plain)
+        #expect(tls.advice?.contains("TLS does not") == true)
+        #expect(tls.message.contains("no TLS connection comes about") && !tls.message.contains("/"), "\(tls)")
         try koobatch.simulator.faults(
             #"{"rules": [{"on":"any","kind":"status","status":404,"error_code":"APIGW.0101","error_msg":"no such API"}]}"#
         )
@@ -162,7 +172,22 @@ struct DoctorTests {
         #expect(!refused.message.contains("wrong"))
         try FileManager.default.removeItem(at: token)
         let found = try findings(koobatch).findings.filter { $0.level == "problem" && $0.check == "credentials" }
-        #expect(found.first?.message == "there is no file \(token.path)")
+        #expect(found.map(\.message) == ["there is no file \(token.path)"])
+    }
+
+    @Test("tells a token that the daemon's requests were refused with once, and fits a terminal")
+    func once() throws {
+        let koobatch = try Koobatch()
+        try koobatch.simulator.faults(
+            #"{"rules": [{"on":"any","kind":"status","status":401,"error_code":"APIGW.0301","error_msg":"no"}]}"#
+        )
+        try koobatch.start()
+        _ = try koobatch.insert(instances: 3)
+        try koobatch.wait(for: "SELECT credentials = 'refused' FROM daemon")
+        #expect(try problem(koobatch).message.contains("does not get or accept them"))
+        let text = try koobatch.run(["doctor"], environment: ["COLUMNS": "60"]).output
+        let advice = text.split(separator: "\n").filter { $0.hasPrefix("     ") }
+        #expect(advice.count > 2 && advice.allSatisfy { $0.count <= 60 }, "\(text)")
     }
 
     @Test("backup copies the database of a daemon at work into one whole file and replaces nothing unasked")

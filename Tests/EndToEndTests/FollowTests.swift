@@ -155,7 +155,7 @@ struct FollowTests {
         let released = try outcome(koobatch, ["release", "--job", "1"])
         #expect(released.1 == "1 chunk with 2 instances: sent again\n", "\(released)")
         let chunk = try koobatch.shell.run("SELECT id FROM chunks WHERE command_job_id = 2")
-        let given = try outcome(koobatch, ["give-up", chunk])
+        let given = try outcome(koobatch, ["give-up", chunk, chunk])
         #expect(given.1 == "1 chunk with 2 instances: given up, their results stay unknown\n", "\(given)")
         try koobatch.waitUntilFinished()
         #expect(try koobatch.shell.run("SELECT state, unknown FROM job_status") == "succeeded|0\nfailed|2")

@@ -12,6 +12,8 @@ struct StartTests {
             atomically: true,
             encoding: .utf8
         )
+        // The secret that belongs to a configuration of this name.
+        try FileManager.default.removeItem(at: koobatch.folder.appending(path: "token"))
         let run = try koobatch.program(["run"])
         #expect(run.wait() == 78)
         let said = try run.errors

@@ -98,6 +98,20 @@ struct UpkeepTests {
         #expect(outcome.errors.contains("\(folder.url.path): cannot be read: Is a directory\n"), "\(outcome.errors)")
     }
 
+    @Test func `problems at the start have the priority of an error in the journal, on every line`() throws {
+        let script = "cd \"$0\"; : >journal; JOURNAL_STREAM=$(stat --format=%d:%i journal) \"$@\" 2>>journal"
+        let configuration = folder.path("k.yaml")
+        try "submit: {chunk_size: 0}\nlog: {level: loud}\n".write(
+            toFile: configuration,
+            atomically: true,
+            encoding: .utf8
+        )
+        let outcome = try Command.run(["sh", "-c", script, folder.url.path, program, "run", "--config", configuration])
+        #expect(outcome.status == 78)
+        let journal = try String(contentsOfFile: folder.path("journal"), encoding: .utf8).split(separator: "\n")
+        #expect(journal.count > 2 && journal.allSatisfy { $0.hasPrefix("<3>") }, "\(journal)")
+    }
+
     @Test(arguments: ["run", "migrate", "status"])
     func `an empty or relative database is refused, and leaves no file`(command: String) throws {
         func refusal(_ arguments: [String], _ environment: [String]) throws -> Command.Outcome {
