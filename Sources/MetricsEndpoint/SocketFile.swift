@@ -53,7 +53,8 @@ struct SocketFile: Sendable {
         let descriptor = socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
-        guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else { return errno }
+        guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0, fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0
+        else { return errno }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)

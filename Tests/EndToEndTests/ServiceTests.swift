@@ -169,6 +169,19 @@ struct ServiceTests {
         #expect(try service.koobatch.shell.run("SELECT max(size) FROM chunks") == "32")
     }
 
+    @Test("compares what needs a restart with what runs, not with what was read last")
+    func takenBack() throws {
+        let service = try Service("log: {format: json}")
+        for listen in ["127.0.0.1:1", "127.0.0.1:2", nil] {
+            let metrics = listen.map { "metrics: {listen: '\($0)'}\n" } ?? ""
+            try service.koobatch.configure("\(metrics)log: {format: json}")
+            try service.reload()
+        }
+        let restart = try service.log("needs a restart")
+        #expect(restart.count == 2 && restart.allSatisfy { $0.contains(#""from":"unset""#) }, "\(restart)")
+        #expect(try service.log("is taken back and needs no restart any more").count == 1)
+    }
+
     @Test("a configuration that is unchanged is read again without ado")
     func sameReload() throws {
         let service = try Service()
