@@ -48,6 +48,7 @@ let package = Package(
                 .embedInCode("0002_results.sql"),
                 .embedInCode("0003_steering.sql"),
                 .embedInCode("0004_operation.sql"),
+                .embedInCode("0005_guards.sql"),
             ],
             swiftSettings: strict
         ),

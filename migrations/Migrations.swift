@@ -16,6 +16,7 @@ public enum Migrations {
         Migration(version: 2, sql: String(decoding: PackageResources._002_results_sql, as: UTF8.self)),
         Migration(version: 3, sql: String(decoding: PackageResources._003_steering_sql, as: UTF8.self)),
         Migration(version: 4, sql: String(decoding: PackageResources._004_operation_sql, as: UTF8.self)),
+        Migration(version: 5, sql: String(decoding: PackageResources._005_guards_sql, as: UTF8.self)),
     ]
 
     /// The version of a database that every migration has been applied to.

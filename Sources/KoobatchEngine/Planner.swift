@@ -38,10 +38,13 @@ public struct Planner: Service {
         try await inboxes.planner.stoppingWithTask {
             var wakeAt: Timestamp? = time.now
             var trouble = Trouble(logger: logger)
+            var reported: Set<StuckJob> = []
             while await !inboxes.planner.take(until: wakeAt, time: time).isStopping {
                 do {
-                    try await plan()
+                    reported = try await plan(reported)
                     trouble.passed()
+                    // What rang may have been a chunk that is to be sent again although its job has expired meanwhile.
+                    inboxes.housekeeper.ring()
                     wakeAt = try await store.nextPlanning(after: time.now)
                 } catch let error as StoreError {
                     throw error
@@ -58,41 +61,69 @@ public struct Planner: Service {
         let instances: [String]
     }
 
-    private func plan() async throws {
+    /// Plans everything that is due; jobs that the schema keeps back are left out until the next time.
+    ///
+    /// - Parameter reported: what the log knows of such jobs.
+    /// - Returns: those that there are still.
+    private func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
+        var stuck: Set<StuckJob> = []
         var parsed: Parsed?
         while !Task.isCancelled {
-            inboxes.planner.getsOn()
-            let now = time.now
-            let chunkSize = chunkSize
-            let replanned = try await store.replan(at: now, chunkSize: chunkSize, chunks: Self.chunksPerSlice)
-            let freed = try await store.planFreed(
-                at: now,
-                chunkSize: chunkSize,
-                instances: Self.chunksPerSlice * chunkSize
-            )
-            let rejected = try await store.rejectRefused(at: now, chunks: Self.chunksPerSlice)
-            let jobs = try await store.jobsToPlan(
-                at: now,
-                instances: Self.chunksPerSlice * chunkSize,
-                known: parsed?.job
-            )
-            let hasMoved = replanned || freed || rejected
-            if jobs.isEmpty, !hasMoved { return }
-            var slices: [PlannedSlice] = []
-            var room = Self.chunksPerSlice
-            for job in jobs where room > 0 {
-                guard let instances = try instances(of: job, parsed: &parsed) else { continue }
-                let wanted = instances[job.planned..<min(job.planLimit, instances.count)]
-                let chunks = Chunking.chunks(of: wanted.prefix(room * chunkSize), size: chunkSize)
-                slices.append(PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init)))
-                room -= chunks.count
+            do {
+                guard try await step(&parsed, except: Set(stuck.map(\.id))) else { break }
+            } catch let job as StuckJob {
+                stuck.insert(job)
+                if !reported.contains(job) {
+                    logger.error(
+                        "A job cannot be planned, because rows of it were changed by hand; cancel it and insert it again",
+                        metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.message: "\(job.reason)"]
+                    )
+                }
             }
-            let written = try await store.plan(slices, at: now)
-            metrics.planned(written.chunks)
-            logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written.chunks)"])
-            if written.chunks > 0 || replanned || freed { inboxes.submitter.ring() }
-            if !written.advanced, !hasMoved { return }
         }
+        return stuck
+    }
+
+    /// One slice of each kind of planning; whether there may be more.
+    private func step(_ parsed: inout Parsed?, except stuck: Set<CommandJobID>) async throws -> Bool {
+        inboxes.planner.getsOn()
+        let now = time.now
+        let chunkSize = chunkSize
+        let replanned = try await store.replan(
+            at: now,
+            chunkSize: chunkSize,
+            chunks: Self.chunksPerSlice,
+            except: stuck
+        )
+        let freed = try await store.planFreed(
+            at: now,
+            chunkSize: chunkSize,
+            instances: Self.chunksPerSlice * chunkSize,
+            except: stuck
+        )
+        let rejected = try await store.rejectRefused(at: now, chunks: Self.chunksPerSlice)
+        let jobs = try await store.jobsToPlan(
+            at: now,
+            instances: Self.chunksPerSlice * chunkSize,
+            known: parsed?.job,
+            except: stuck
+        )
+        let hasMoved = replanned || freed || rejected
+        if jobs.isEmpty, !hasMoved { return false }
+        var slices: [PlannedSlice] = []
+        var room = Self.chunksPerSlice
+        for job in jobs where room > 0 {
+            guard let instances = try instances(of: job, parsed: &parsed) else { continue }
+            let wanted = instances[job.planned..<min(job.planLimit, instances.count)]
+            let chunks = Chunking.chunks(of: wanted.prefix(room * chunkSize), size: chunkSize)
+            slices.append(PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init)))
+            room -= chunks.count
+        }
+        let written = try await store.plan(slices, at: now)
+        metrics.planned(written.chunks)
+        logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written.chunks)"])
+        if written.chunks > 0 || replanned || freed { inboxes.submitter.ring() }
+        return written.advanced || hasMoved
     }
 
     private func instances(of job: PlannableJob, parsed: inout Parsed?) throws -> [String]? {

@@ -57,7 +57,7 @@ extension DatabaseClient {
                     chunk: row[1],
                     blocker: row[2],
                     explanation: row[3],
-                    earliestAt: row[4],
+                    earliestAt: try row.decode(atIndex: 4),
                     requestID: row[5]
                 )
             }

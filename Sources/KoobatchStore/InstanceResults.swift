@@ -77,8 +77,8 @@ public struct InstanceResults {
                         chunkID: row[5],
                         taskID: row[6],
                         jobID: row[7],
-                        submittedAt: row[8],
-                        finishedAt: row[9]
+                        submittedAt: try row.decode(atIndex: 8),
+                        finishedAt: try row.decode(atIndex: 9)
                     )
                 )
             }

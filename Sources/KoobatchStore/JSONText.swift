@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchCore
 
 /// JSON that goes into or comes out of the database as text.
 ///
@@ -16,6 +17,11 @@ enum JSONText {
         }
         text += "]"
         return text
+    }
+
+    /// A JSON array of ids.
+    static func array(_ jobs: Set<CommandJobID>) -> String {
+        "[" + jobs.map { "\($0.rawValue)" }.joined(separator: ",") + "]"
     }
 
     /// A JSON object in the order given; `nil` is `null`.

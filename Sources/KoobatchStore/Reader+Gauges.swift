@@ -150,8 +150,8 @@ extension Reader {
         return DatabaseGauges.Daemon(
             isRunning: row[0],
             version: row[1],
-            startedAt: row[2],
-            heartbeatAt: row[3],
+            startedAt: try row.decode(atIndex: 2),
+            heartbeatAt: try row.decode(atIndex: 3),
             requestsPerSecond: row[4],
             circuit: row[5],
             credentials: row[6],

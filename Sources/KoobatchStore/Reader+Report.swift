@@ -53,10 +53,10 @@ extension Reader {
                 command: row[2],
                 state: row[3],
                 stateReason: row[4],
-                createdAt: row[5],
-                runAt: row[6],
-                startedAt: row[7],
-                finishedAt: row[8],
+                createdAt: try row.decode(atIndex: 5),
+                runAt: try row.decode(atIndex: 6),
+                startedAt: try row.decode(atIndex: 7),
+                finishedAt: try row.decode(atIndex: 8),
                 instances: counts,
                 total: total
             )
@@ -156,7 +156,7 @@ extension Reader {
                 state: row[2],
                 errorCode: row[3],
                 message: row[4],
-                finishedAt: row[5]
+                finishedAt: try row.decode(atIndex: 5)
             )
         }
     }

@@ -27,7 +27,7 @@ extension Store {
             return LineMemory(
                 requestsPerSecond: row[0],
                 closedFor: closedFor,
-                pausedUntil: closedFor == nil ? row[3] : nil
+                pausedUntil: closedFor == nil ? try row.decode(atIndex: 3) : nil
             )
         }
     }

@@ -34,8 +34,8 @@ extension Store {
                 ),
                 arguments: [time]
             ).map { row in
-                let finishedAt: Timestamp = row[2]
-                let began: Timestamp = row[3]
+                let finishedAt: Timestamp = try row.decode(atIndex: 2)
+                let began: Timestamp = try row.decode(atIndex: 3)
                 let states: [InstanceState] = [.submitted, .succeeded, .failed, .unknown, .cancelled, .rejected]
                 let counts = states.enumerated().map { ($1, row[$0 + 4] as Int) }.filter { $0.1 > 0 }
                 return FinishedJob(

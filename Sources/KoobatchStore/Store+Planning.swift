@@ -48,11 +48,14 @@ extension Store {
     /// Higher priorities first; jobs of one priority take turns, and one that has had none goes before the others.
     /// Reads no more than it needs, however many jobs are queued or wait for their `run_at`.
     ///
-    /// - Parameter known: a job whose list the caller has parsed already; its list is not read again.
+    /// - Parameters:
+    ///   - known: a job whose list the caller has parsed already; its list is not read again.
+    ///   - stuck: jobs to leave out.
     public func jobsToPlan(
         at now: Timestamp,
         instances: Int,
-        known: CommandJobID?
+        known: CommandJobID?,
+        except stuck: Set<CommandJobID> = []
     ) async throws -> [PlannableJob] {
         try await read { db in
             let due = try Int.fetchOne(
@@ -94,6 +97,7 @@ extension Store {
             var left = instances
             while left > 0, let row = try rows.next() {
                 let id: CommandJobID = row[0]
+                if stuck.contains(id) { continue }
                 let job = PlannableJob(
                     id: id,
                     planned: row[1],
@@ -121,29 +125,36 @@ extension Store {
     /// another job are set aside.
     ///
     /// - Returns: the chunks written, and whether any list was taken further.
+    /// - Throws: `StuckJob` for a job that keeps the others back; call again without it.
     public func plan(_ slices: [PlannedSlice], at now: Timestamp) async throws -> (chunks: Int, advanced: Bool) {
         try await write { db in
             var written = 0
             var advanced = false
             for slice in slices {
-                guard let isSerialized = try Self.start(slice, db) else { continue }
-                let waiting = isSerialized ? try Self.setAside(slice, db) : []
-                let chunks = waiting.isEmpty ? slice.chunks : slice.chunks(without: waiting)
-                try Self.insert(chunks, of: slice.job, at: now, db)
-                // After the chunks: a job whose instances are all planned and that has no open chunk has finished.
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE job_progress
-                           SET planned   = planned + ?2,
-                               set_aside = set_aside + ?3
-                         WHERE command_job_id = ?1
-                        """
-                ).execute(arguments: [slice.job, chunks.reduce(0) { $0 + $1.count }, waiting.count])
-                written += chunks.count
-                advanced = true
+                let chunks = try StuckJob.naming(slice.job) { try Self.plan(slice, at: now, db) }
+                written += chunks ?? 0
+                advanced = advanced || chunks != nil
             }
             return (written, advanced)
         }
+    }
+
+    /// How many chunks were written; `nil` when the slice is not to be planned any more.
+    private static func plan(_ slice: PlannedSlice, at now: Timestamp, _ db: Database) throws -> Int? {
+        guard let isSerialized = try start(slice, db) else { return nil }
+        let waiting = isSerialized ? try setAside(slice, db) : []
+        let chunks = waiting.isEmpty ? slice.chunks : slice.chunks(without: waiting)
+        // Before the chunks, which the schema holds against it.
+        try db.cachedStatement(
+            sql: """
+                UPDATE job_progress
+                   SET planned   = planned + ?2,
+                       set_aside = set_aside + ?3
+                 WHERE command_job_id = ?1
+                """
+        ).execute(arguments: [slice.job, chunks.reduce(0) { $0 + $1.count }, waiting.count])
+        try insert(chunks, of: slice.job, at: now, db)
+        return chunks.count
     }
 
     static func insert(_ chunks: [[String]], of job: CommandJobID, at now: Timestamp, _ db: Database) throws {

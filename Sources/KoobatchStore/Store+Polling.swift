@@ -69,23 +69,6 @@ extension Store {
         }
     }
 
-    /// Records what came of queries, all in one transaction.
-    ///
-    /// - Returns: for each answer in order the instances that it ended; `nil` for one that came too late.
-    public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
-        let ended = try await write { db in
-            let policies = try Self.errorPolicies(db)
-            return try answers.map { answer -> Int? in
-                guard let task = try Self.task(answer.poll.chunk, db) else { return nil }
-                return task.isLate
-                    ? try Self.recordLate(answer, of: task, schedule: schedule, now: now, db)
-                    : try Self.record(answer, of: task, schedule: schedule, policies: policies, now: now, db)
-            }
-        }
-        metrics.recorded(ended)
-        return ended
-    }
-
     /// What the database knows of a task that was asked for.
     struct PolledTask {
         let job: CommandJobID
@@ -97,7 +80,7 @@ extension Store {
         let isLate: Bool
     }
 
-    private static func task(_ chunk: ChunkID, _ db: Database) throws -> PolledTask? {
+    static func task(_ chunk: ChunkID, _ db: Database) throws -> PolledTask? {
         try Row.fetchOne(
             db.cachedStatement(
                 sql: """
@@ -114,8 +97,8 @@ extension Store {
             PolledTask(
                 job: row[0],
                 polls: row[1] + 1,
-                submittedAt: row[2] ?? Timestamp(millisecondsSinceEpoch: 0),
-                deadline: row[3],
+                submittedAt: try row.decode(atIndex: 2) ?? Timestamp(millisecondsSinceEpoch: 0),
+                deadline: try row.decode(atIndex: 3),
                 size: row[4],
                 typical: (row[5] as Double?).map { .seconds($0) },
                 isLate: row[6]
@@ -123,7 +106,7 @@ extension Store {
         }
     }
 
-    private static func record(
+    static func record(
         _ answer: PollAnswer,
         of task: PolledTask,
         schedule: PollSchedule,

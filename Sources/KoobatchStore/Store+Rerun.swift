@@ -7,31 +7,52 @@ extension Store {
     ///
     /// The old rows stay for the record, marked as superseded.
     ///
+    /// - Parameter stuck: jobs to leave out.
     /// - Returns: whether anything was moved; call again until it is not.
-    public func replan(at now: Timestamp, chunkSize: Int, chunks limit: Int) async throws -> Bool {
+    /// - Throws: `StuckJob`; call again without it.
+    public func replan(
+        at now: Timestamp,
+        chunkSize: Int,
+        chunks limit: Int,
+        except stuck: Set<CommandJobID> = []
+    ) async throws -> Bool {
         // Most often there is none: no write lock for that.
-        guard try await read({ try Self.jobToReplan(at: now, $0) }) != nil else { return false }
+        guard try await read({ try Self.jobToReplan(at: now, except: stuck, $0) }) != nil else { return false }
         return try await write { db in
-            guard let job = try Self.jobToReplan(at: now, db) else { return false }
-            try Self.run(job, db)
-            let old = try Self.chunksToReplan(of: job, limit: limit, db)
-            let again = try old.flatMap { try Self.supersede($0, db) }
-            try Self.insert(Chunking.chunks(of: again, size: chunkSize).map(Array.init), of: job, at: now, db)
-            try db.execute(
-                sql: """
-                    UPDATE job_progress
-                       SET replan_after    = coalesce(?2, replan_after),
-                           replan_upto     = CASE WHEN ?3 THEN replan_upto END,
-                           errors_forgiven = min(errors_forgiven, failed + rejected)
-                     WHERE command_job_id = ?1
-                    """,
-                arguments: [job, old.last, old.count == limit]
-            )
+            guard let job = try Self.jobToReplan(at: now, except: stuck, db) else { return false }
+            try StuckJob.naming(job) { try Self.replan(job, at: now, chunkSize: chunkSize, chunks: limit, db) }
             return true
         }
     }
 
-    private static func jobToReplan(at now: Timestamp, _ db: Database) throws -> CommandJobID? {
+    private static func replan(
+        _ job: CommandJobID,
+        at now: Timestamp,
+        chunkSize: Int,
+        chunks limit: Int,
+        _ db: Database
+    ) throws {
+        try run(job, db)
+        let old = try chunksToReplan(of: job, limit: limit, db)
+        let again = try old.flatMap { try supersede($0, db) }
+        try insert(Chunking.chunks(of: again, size: chunkSize).map(Array.init), of: job, at: now, db)
+        try db.execute(
+            sql: """
+                UPDATE job_progress
+                   SET replan_after    = coalesce(?2, replan_after),
+                       replan_upto     = CASE WHEN ?3 THEN replan_upto END,
+                       errors_forgiven = min(errors_forgiven, failed + rejected)
+                 WHERE command_job_id = ?1
+                """,
+            arguments: [job, old.last, old.count == limit]
+        )
+    }
+
+    private static func jobToReplan(
+        at now: Timestamp,
+        except stuck: Set<CommandJobID>,
+        _ db: Database
+    ) throws -> CommandJobID? {
         try CommandJobID.fetchOne(
             db.cachedStatement(
                 sql: """
@@ -41,11 +62,12 @@ extension Store {
                        AND replan_upto IS NOT NULL
                        AND run_at <= ?1
                        AND (expires_at IS NULL OR expires_at > ?1)
+                       AND command_job_id NOT IN (SELECT value FROM json_each(?2))
                      ORDER BY priority DESC, command_job_id
                      LIMIT 1
                     """
             ),
-            arguments: [now]
+            arguments: [now, JSONText.array(stuck)]
         )
     }
 

@@ -59,11 +59,12 @@ enum Audit {
           LEFT JOIN (SELECT command_job_id,
                             sum(state = 'pending')                    AS waiting,
                             sum(state IN ('submitting', 'submitted')) AS in_flight,
-                            sum(state = 'unknown')                    AS held
+                            sum(state = 'unknown')                    AS held,
+                            sum(size) FILTER (WHERE state IN ('pending', 'submitting')) AS instances
                        FROM chunks
                       GROUP BY command_job_id) AS c ON c.command_job_id = p.command_job_id
-         WHERE (p.waiting_chunks, p.in_flight_chunks, p.held_chunks)
-               IS NOT (coalesce(waiting, 0), coalesce(in_flight, 0), coalesce(held, 0))
+         WHERE (p.waiting_chunks, p.in_flight_chunks, p.held_chunks, p.waiting_instances)
+               IS NOT (coalesce(waiting, 0), coalesce(in_flight, 0), coalesce(held, 0), coalesce(instances, 0))
         """,
         "a job has its end exactly when nothing of it can change": """
         SELECT j.id, j.state, j.finished_at, p.*

@@ -12,9 +12,9 @@ struct HeldChunksTests {
             """
             INSERT INTO command_jobs (command, instance_ids, on_unknown) VALUES ('ls', '["a","b","c"]', 'hold');
             UPDATE command_jobs SET state = 'running';
+            UPDATE job_progress SET planned = 3;
             INSERT INTO chunks (command_job_id, size, instance_ids, next_attempt_at)
             SELECT 1, 1, json_array(value), '2030-01-01T00:00:00.000Z' FROM json_each('["a","b","c"]');
-            UPDATE job_progress SET planned = 3;
             INSERT INTO attempts (chunk_id, request_id, started_at)
             SELECT id, 'r' || id, '2030-01-01T00:00:00.000Z' FROM chunks WHERE id < 3;
             UPDATE chunks SET state = 'submitting', next_attempt_at = NULL WHERE id < 3;

@@ -1,5 +1,5 @@
 extension RefusedStatementsTests {
-    static let table = inserts + instanceLists + jobUpdates + otherStatements
+    static let table = inserts + instanceLists + jobUpdates + otherStatements + guarded
 
     private static let times = "a date and time of 2001 to 9999 that SQLite understands"
 

@@ -107,8 +107,10 @@ struct RetentionTests {
         try shell.rows(Stages.statements)
         try shell.rows(
             """
+            \(Stages.claim(1)) \(Stages.close(1, "refused"))
             INSERT INTO chunks (command_job_id, parent_id, next_attempt_at, size, instance_ids)
-            VALUES (2, 1, \(Stages.past), 1, '["i0"]');
+            VALUES (2, 1, \(Stages.past), 1, '["i0"]'), (2, 1, \(Stages.past), 1, '["i1"]');
+            UPDATE chunks SET state = 'split' WHERE id = 1;
             UPDATE command_jobs SET state = 'cancelled' WHERE id IN (1, 2, 5);
             """
         )

@@ -36,13 +36,20 @@ enum Stages {
     /// A time in the past, in the form of the database.
     static let past = "'2020-01-01T00:00:00.000Z'"
 
-    /// What the planner does: chunks, and a job that runs.
+    /// What the planner does: a job that runs, and chunks, which the count comes before since version 5.
     static func plan(job: Int, chunks: [String]...) -> String {
-        """
-        UPDATE command_jobs SET state = 'running' WHERE id = \(job) AND state = 'queued';
-        \(chunks.map { "\(insertChunk(job: job, $0))\n" }.joined())
-        UPDATE job_progress SET planned = planned + \(chunks.joined().count) WHERE command_job_id = \(job);
-        """
+        func count(_ condition: String) -> String {
+            """
+            UPDATE job_progress SET planned = planned + \(chunks.joined().count)
+             WHERE command_job_id = \(job) AND (SELECT user_version FROM pragma_user_version) \(condition);
+            """
+        }
+        return """
+            UPDATE command_jobs SET state = 'running' WHERE id = \(job) AND state = 'queued';
+            \(count(">= 5"))
+            \(chunks.map { "\(insertChunk(job: job, $0))\n" }.joined())
+            \(count("< 5"))
+            """
     }
 
     static func insertChunk(job: Int, _ instances: [String]) -> String {

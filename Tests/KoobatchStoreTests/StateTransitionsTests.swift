@@ -90,6 +90,7 @@ struct StateTransitionsTests {
         guard succeeded > 0 else { return "" }
         return """
             DROP TRIGGER job_progress_late;
+            DROP TRIGGER job_progress_check_counts;
             UPDATE job_progress SET succeeded = \(succeeded), failed = 2 - \(succeeded);
             """
     }
@@ -137,11 +138,11 @@ struct StateTransitionsTests {
     /// What the next state asks for in other rows.
     private static func conditions(_ pair: Pair<ChunkState>) -> String {
         switch (pair.from, pair.to) {
-        case (.pending, .cancelled): "UPDATE job_progress SET job_state = 'cancelled';"
+        case (.pending, .cancelled):
+            "DROP TRIGGER job_progress_check_copies; UPDATE job_progress SET job_state = 'cancelled';"
         case (.pending, .failed): "UPDATE job_progress SET trial = 'refused';"
         case (.submitting, .submitting): ""
         case (.submitting, _): Stages.close(1, "refused")
-        case (.submitted, .finished): "UPDATE chunks SET next_poll_at = NULL WHERE id = 1;"
         case (_, .submitting): "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (1, 'r', 'now');"
         default: ""
         }
@@ -155,6 +156,7 @@ struct StateTransitionsTests {
         case (.submitting, .pending): ", next_attempt_at = \(Stages.past)"
         case (.pending, .failed): ", next_attempt_at = NULL, rejected = size"
         case (.pending, _): ", next_attempt_at = NULL"
+        case (.submitted, .finished): ", next_poll_at = NULL"
         default: ""
         }
     }
@@ -170,9 +172,12 @@ struct StateTransitionsTests {
     )
     func instanceJob(_ pair: Pair<InstanceState>) throws {
         let isLost = pair.from == .unknown
-        let reach = pair.from == .submitted || isLost ? "" : "UPDATE instance_jobs SET state = '\(pair.from.rawValue)';"
+        let ended = "finished_at = \(Stages.past)"
+        let reach =
+            pair.from == .submitted || isLost
+            ? "" : "UPDATE instance_jobs SET state = '\(pair.from.rawValue)', \(ended);"
         let accepted = try accepts(
-            "UPDATE instance_jobs SET state = '\(pair.to.rawValue)';",
+            "UPDATE instance_jobs SET state = '\(pair.to.rawValue)', \(ended);",
             after: """
                 \(Self.fixture(of: .submitting))
                 INSERT INTO instance_jobs (chunk_id, instance_id, job_id, state)

@@ -163,7 +163,7 @@ struct ViewTests {
         arguments: [
             ("run_at", "UPDATE command_jobs SET run_at = '2099-01-01' WHERE id = 2"),
             ("pause", "UPDATE command_jobs SET state = 'paused' WHERE id = 2"),
-            ("daemon", "UPDATE daemon_state SET stopped_at = 'x'"),
+            ("daemon", "UPDATE daemon_state SET stopped_at = '2026-01-01T00:00:00.000Z'"),
             (
                 "credentials",
                 "UPDATE daemon_state SET credentials = 'refused', paused_until = '2099-01-01T00:00:00.000Z'"

@@ -1,0 +1,23 @@
+import GRDB
+public import KoobatchCore
+
+/// A job that the rules of the schema do not let go on, because rows of it were changed by hand.
+///
+/// What was to be written about it is undone; other jobs go on without it.
+public struct StuckJob: Error, Hashable, Sendable {
+    /// The job.
+    public let id: CommandJobID
+    /// The rule that is broken.
+    public let reason: String
+
+    /// Runs a step about one job, in a transaction that is for this job alone or is begun anew without it.
+    ///
+    /// - Throws: `StuckJob` when a rule refuses what is written; other errors concern the database as a whole.
+    static func naming<Value>(_ job: CommandJobID, _ step: () throws -> Value) throws -> Value {
+        do {
+            return try step()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            throw StuckJob(id: job, reason: error.message ?? "\(error)")
+        }
+    }
+}
