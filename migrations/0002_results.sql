@@ -9,8 +9,9 @@
 ALTER TABLE job_progress ADD COLUMN trial TEXT NOT NULL DEFAULT 'starting'
     /* Whether the API takes the job's command at all. starting: no chunk is accepted, and few are in flight;
        dividing: the first refused chunk is being split, and nothing else is sent; sampling: every instance of that chunk
-       was refused with one code, and a few chunks from elsewhere are tried; passed: a chunk was accepted, or the refusals
-       differ; refused: the API refuses the command, and the rest is rejected without being sent. */
+       was refused with one code, and a few single instances from elsewhere are tried; passed: a chunk was accepted, the
+       refusals differ, or their code is one of instances; refused: the API refuses the command, and the rest is rejected
+       without being sent. */
     CONSTRAINT "trial: starting, dividing, sampling, passed or refused"
         CHECK (trial IN ('starting', 'dividing', 'sampling', 'passed', 'refused'));
 
@@ -23,15 +24,19 @@ ALTER TABLE job_progress ADD COLUMN trial_after INTEGER NOT NULL DEFAULT 0
 ALTER TABLE chunks ADD COLUMN root_id INTEGER
     /* The chunk as it was planned that this one was split from; NULL: it was planned like this. */;
 
+ALTER TABLE chunks ADD COLUMN is_sample INTEGER NOT NULL DEFAULT 0
+    /* 1: a single instance, taken out of its chunk to find out whether the API takes the command. */
+    CONSTRAINT "is_sample: 0 or 1" CHECK (is_sample IN (0, 1));
+
+-- Serves: the claim of samples, and what became of them.
+CREATE INDEX chunks_samples
+    ON chunks (command_job_id, id)
+    WHERE is_sample = 1;
+
 -- Serves: the claim of the parts of a chunk that is being split.
 CREATE INDEX chunks_pending_of_root
     ON chunks (root_id, next_attempt_at, id)
     WHERE state = 'pending' AND root_id IS NOT NULL;
-
--- Serves: how many chunks of a job were refused as a whole.
-CREATE INDEX chunks_split_whole
-    ON chunks (command_job_id, id)
-    WHERE state = 'split' AND root_id IS NULL;
 
 -- Serves: what became of a chunk that was split.
 CREATE INDEX chunks_of_root
@@ -77,7 +82,8 @@ BEGIN
        AND EXISTS (SELECT 1 FROM job_progress WHERE command_job_id = NEW.id AND trial = 'refused');
 END;
 
--- As before, and a pending chunk of a refused command is rejected without being sent.
+-- As before, and a pending chunk of a refused command is rejected without being sent; one that samples are taken from is
+-- split without being sent.
 DROP TRIGGER chunks_check_state;
 CREATE TRIGGER chunks_check_state
 BEFORE UPDATE OF state ON chunks
@@ -85,7 +91,7 @@ WHEN NEW.state IS NOT OLD.state
 BEGIN
     SELECT RAISE(ABORT, 'state: only a held (unknown) chunk can be changed by hand: pending sends it again, failed gives it up')
      WHERE NOT CASE OLD.state
-                   WHEN 'pending'    THEN NEW.state IN ('submitting', 'cancelled', 'failed')
+                   WHEN 'pending'    THEN NEW.state IN ('submitting', 'cancelled', 'failed', 'split')
                    WHEN 'submitting' THEN NEW.state IN ('submitted', 'pending', 'failed', 'unknown', 'cancelled', 'split')
                    WHEN 'submitted'  THEN NEW.state = 'finished'
                    WHEN 'unknown'    THEN NEW.state IN ('pending', 'failed')
@@ -99,6 +105,14 @@ BEGIN
                              FROM job_progress
                             WHERE command_job_id = OLD.command_job_id
                               AND trial = 'refused'));
+
+    SELECT RAISE(ABORT, 'state: only a held (unknown) chunk can be changed by hand: pending sends it again, failed gives it up')
+     WHERE OLD.state = 'pending'
+       AND NEW.state = 'split'
+       AND coalesce((SELECT sum(size)
+                       FROM chunks
+                      WHERE root_id = coalesce(OLD.root_id, OLD.id)
+                        AND parent_id = OLD.id), 0) <> OLD.size;
 
     -- An open attempt is the durable intent: no request without one, and no change until it is closed.
     SELECT RAISE(ABORT, 'state: submitting needs an attempts row without an outcome')

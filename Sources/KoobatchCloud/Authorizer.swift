@@ -7,7 +7,7 @@ import NIOHTTP1
 enum Authorizer: Sendable {
     /// What a request was sent with, to be named when the API refuses it.
     struct Proof: Sendable {
-        fileprivate let secret: String
+        let secret: String
     }
 
     case tokenFile(SecretFile)
@@ -76,6 +76,15 @@ enum Authorizer: Sendable {
         case .accessKey(let signer): return signer.refused(proof.secret, failure)
         }
         return failure
+    }
+
+    /// Gets what is in force anew before the next request.
+    func renew() {
+        switch self {
+        case .tokenFile(let file): file.readAgain()
+        case .password(let tokens, _): tokens.buyAnother()
+        case .accessKey(let signer): signer.readAgain()
+        }
     }
 
     /// Whether the secret has changed since it was last used.

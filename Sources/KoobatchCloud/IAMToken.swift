@@ -73,6 +73,11 @@ final class IAMToken: Sendable {
         }
     }
 
+    /// Has the next request buy another token.
+    func buyAnother() {
+        state.withLock { $0.token = nil }
+    }
+
     private func nextStep() -> Step {
         let now = now()
         return state.withLock { state in

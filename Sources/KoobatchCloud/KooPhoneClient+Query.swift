@@ -20,7 +20,7 @@ struct QueryContent: Decodable, Sendable {
     /// The API says 1,024 bytes.
     private static let longestOutput = 4_096
 
-    private let jobs: [Job]?
+    private let jobs: [Job?]?
 
     private struct Job: Decodable {
         let jobID: Scalar?
@@ -42,7 +42,7 @@ struct QueryContent: Decodable, Sendable {
     var report: TaskReport? {
         guard let jobs else { return nil }
         var results: [String: InstanceResult] = [:]
-        for job in jobs {
+        for case let job? in jobs {
             guard let jobID = job.jobID?.text, !jobID.isEmpty, let succeeded = Self.hasSucceeded(job.status?.text)
             else { continue }
             results[jobID] = InstanceResult(

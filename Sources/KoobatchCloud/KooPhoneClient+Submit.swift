@@ -51,7 +51,7 @@ struct SubmitContent: Decodable, Sendable {
     private static let longestJobID = 64
 
     private let taskID: Scalar?
-    private let mappings: [Mapping]?
+    private let mappings: [Mapping?]?
 
     private enum CodingKeys: String, CodingKey {
         case taskID = "task_id"
@@ -70,7 +70,8 @@ struct SubmitContent: Decodable, Sendable {
 
     /// The answer, and how many mappings it holds that were not asked for.
     ///
-    /// An instance that is mapped to two jobs counts as missing, because which of them is its own cannot be known.
+    /// An instance that is mapped to two jobs counts as missing, because which of them is its own cannot be known, and so
+    /// do two instances that are mapped to one.
     func answer(to asked: [String]) throws(ServiceFailure) -> (SubmitAnswer, extras: Int) {
         guard let taskID = taskID?.text else { throw .badAnswer("data.task_id is missing", status: 200) }
         guard PlainText.isIdentifier(taskID, longest: Self.longestTaskID) else {
@@ -82,7 +83,7 @@ struct SubmitContent: Decodable, Sendable {
         var jobIDs: [String: String] = [:]
         var ambiguous: Set<String> = []
         var extras = 0
-        for mapping in mappings {
+        for case let mapping? in mappings {
             guard let instance = mapping.instanceID?.text, let job = mapping.jobID?.text,
                 PlainText.isIdentifier(job, longest: Self.longestJobID)
             else { continue }
@@ -93,6 +94,8 @@ struct SubmitContent: Decodable, Sendable {
             if let known = jobIDs.updateValue(job, forKey: instance), known != job { ambiguous.insert(instance) }
         }
         for instance in ambiguous { jobIDs[instance] = nil }
+        let shared = Dictionary(grouping: jobIDs.keys) { jobIDs[$0] }.values.filter { $0.count > 1 }
+        for instance in shared.joined() { jobIDs[instance] = nil }
         let missing = asked.filter { jobIDs[$0] == nil }
         return (SubmitAnswer(taskID: taskID, jobIDs: jobIDs, missing: missing), extras)
     }

@@ -59,6 +59,15 @@ public struct KooPhoneClient: CommandService {
     /// Whether the file with the secret has changed since it was last read.
     public var hasNewCredentials: Bool { authorizer.hasNewCredentials }
 
+    /// Notes that the API refused the credentials of an earlier daemon: how often in a row is not known any more, and an
+    /// access key that fails once too often is locked.
+    public func credentialsWereRefusedBefore() {
+        if case .accessKey(let signer) = authorizer { signer.wasRefusedBefore() }
+    }
+
+    /// Reads the file again, or asks for another token, before the next request.
+    public func renewCredentials() { authorizer.renew() }
+
     /// Ends every request in flight and closes the connections.
     ///
     /// It waits for connections that are being made, for at most their time limit of 10 seconds.
@@ -117,7 +126,11 @@ extension KooPhoneClient {
             authorizer.accepted()
             return content
         } catch {
-            throw error.outcome == .unauthenticated ? authorizer.refused(proof, error) : error
+            let failure = error.hiding(proof.secret)
+            if failure.outcome == .unauthenticated { throw authorizer.refused(proof, failure) }
+            // An answer about the request itself: whoever signed it was accepted.
+            if failure.outcome == .refused, !failure.isOfEndpoint { authorizer.accepted() }
+            throw failure
         }
     }
 

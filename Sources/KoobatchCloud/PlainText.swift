@@ -1,3 +1,5 @@
+import KoobatchCore
+
 /// Makes text of others fit for a log line and a database column.
 enum PlainText {
     /// The longest sentence that is kept, in characters.
@@ -15,10 +17,25 @@ enum PlainText {
         return String(plain)
     }
 
-    /// Whether the text has between one and so many characters, and no control characters.
+    /// Whether the text has between one and so many characters, no control characters, and more than white space.
     static func isIdentifier(_ text: String, longest: Int) -> Bool {
         let scalars = text.unicodeScalars
         return (1...longest).contains(scalars.count)
             && scalars.allSatisfy { $0.properties.generalCategory != .control }
+            && !scalars.allSatisfy(\.properties.isWhitespace)
+    }
+}
+
+extension ServiceFailure {
+    /// The failure without a secret that the other side has put into its answer.
+    func hiding(_ secret: String) -> ServiceFailure {
+        guard message.contains(secret) || errorCode.contains(secret) else { return self }
+        return ServiceFailure(
+            outcome,
+            httpStatus: httpStatus,
+            errorCode: errorCode.replacing(secret, with: "[secret]"),
+            message: message.replacing(secret, with: "[secret]"),
+            retryAfter: retryAfter
+        )
     }
 }

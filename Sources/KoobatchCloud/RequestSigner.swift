@@ -75,6 +75,14 @@ final class RequestSigner: Sendable {
         )
     }
 
+    /// Notes that the signatures of an earlier daemon were refused: one more refusal and it waits as long as the lock.
+    func wasRefusedBefore() {
+        refusals.withLock { $0 = max($0, Self.tolerance - 1) }
+    }
+
+    /// Reads the secret key again before the next request.
+    func readAgain() { secretKey.readAgain() }
+
     /// Whether the file with the secret key has changed since it was last read.
     var hasNewSecret: Bool { secretKey.hasChanged }
 

@@ -54,6 +54,11 @@ final class SecretFile: Sendable {
         }
     }
 
+    /// Reads the file again when the secret is next asked for.
+    func readAgain() {
+        state.withLock { $0.secret = nil }
+    }
+
     /// Whether the file has changed since it was last read.
     var hasChanged: Bool {
         state.withLock { $0.lastRead != FileVersion(path: path) }

@@ -68,14 +68,16 @@ struct TokenIssuer: Sendable {
         }
         let status = Int(response.head.status.code)
         guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status) else {
+            let retryAfter = response.head.headers.first(name: "Retry-After")
+                .flatMap { RetryAfter.duration($0, now: issuedAt) }
             if status == 401 { password.refused(secret) }
+            let isOurs = status < 500 && status != 429
             throw Self.failure(
-                "IAM answered with status \(status)\(Self.explanation(response.body)); check user, domain, project and"
-                    + " password of koophone.auth",
+                "IAM answered with status \(status)\(Self.explanation(response.body))"
+                    + (isOurs ? "; check user, domain, project and password of koophone.auth" : "; it is asked again"),
                 status: status,
-                retryAfter: response.head.headers.first(name: "Retry-After")
-                    .flatMap { RetryAfter.duration($0, now: issuedAt) }
-            )
+                retryAfter: retryAfter
+            ).hiding(secret)
         }
         let expiresAt = Self.end(response.body) ?? issuedAt + Self.shortLife
         return IssuedToken(text: text, issuedAt: issuedAt, expiresAt: expiresAt)

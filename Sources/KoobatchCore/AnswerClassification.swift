@@ -2,6 +2,9 @@
 public enum AnswerClassification {
     private static let throttlingCodes: Set<String> = ["APIGW.0308", "APIG.0308"]
 
+    /// The gateway does not accept the token or the signature, whatever status it says so with.
+    private static let credentialCodes: Set<String> = ["APIGW.0301", "APIG.0301"]
+
     /// An instance problem that the API may answer with 401, although the credentials are fine.
     private static let noPermissionForInstance = "KOOPHONE.API.1001"
 
@@ -29,12 +32,13 @@ public enum AnswerClassification {
 
     private static func outcome(status: Int, code: String?) -> ServiceFailure.Outcome {
         if let code, throttlingCodes.contains(code) { return .throttled }
+        if let code, (400..<500).contains(status), credentialCodes.contains(code) { return .unauthenticated }
         return switch status {
         case 429: .throttled
         case 401: code == noPermissionForInstance ? .refused : .unauthenticated
-        // The gateway lost the service behind it: the service may have acted.
-        case 502, 504: .unknown
-        default: .refused
+        case 200..<500, 500, 503: .refused
+        // 502, 504: the gateway lost the service behind it, which may have acted. Of others nobody has said what they mean.
+        default: .unknown
         }
     }
 }

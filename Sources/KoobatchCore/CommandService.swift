@@ -19,6 +19,10 @@ public protocol CommandService: Sendable {
     ///
     /// Cheap, and never a request.
     var hasNewCredentials: Bool { get }
+
+    /// Gets the credentials anew before the next request: a policy says that the API refused them, with a code and a status
+    /// that do not say so by themselves.
+    func renewCredentials()
 }
 
 /// One request to run a command.

@@ -1,15 +1,16 @@
 /// Finds out with few requests whether the API takes a job's command at all.
 ///
 /// A refusal may be the fault of an instance or of the command. Until a chunk of a job is accepted only a few of its chunks
-/// are in flight; the first that is refused is split alone, and when every instance of it was refused with one code, a few
-/// chunks from the other end of the list are tried. If all of them are refused with that code, the command is the cause:
-/// about one chunk's worth of requests has told so. A list that begins with a chunk of frozen phones passes all the same.
+/// are in flight; the first that is refused is split alone, and when every instance of it was refused with one code, single
+/// instances from all over the list are tried. If all of them are refused with that code too, the command is the cause: not
+/// many more than one chunk's worth of requests have told so. A list that begins with chunks of bad instances passes all the
+/// same, and so does one with a bad instance in every chunk.
 public enum CommandTrial: String, Hashable, Sendable, CaseIterable {
     /// No chunk was accepted or refused yet.
     case starting
     /// The first refused chunk is being split.
     case dividing
-    /// Chunks from elsewhere are tried.
+    /// Single instances from elsewhere are tried.
     case sampling
     /// The API takes the command, or its refusals differ.
     case passed
@@ -18,40 +19,56 @@ public enum CommandTrial: String, Hashable, Sendable, CaseIterable {
 
     /// The most chunks in flight before one is accepted.
     public static let chunksBeforeAcceptance = 4
-    /// Chunks that must have been refused with the code, the divided one included; fewer for a job with fewer.
-    public static let sample = 7
+    /// Single instances from elsewhere that must have been refused with the code, at least.
+    private static let leastSamples = 4
+    /// Instances that must have been refused with the code, those of the divided chunk included.
+    private static let leastRefusals = 36
 
-    /// What is known of a job's chunks when one more has an outcome.
+    /// Codes that the API documents as the fault of an instance: however many of them there are, they say nothing of the
+    /// command.
+    private static let instanceCodes: Set<String> = [
+        "KOOPHONE.API.1001", "KOOPHONE.API.1002", "KOOPHONE.API.1012", "KOOPHONE.API.2004", "KOOPHONE.API.2005",
+        "KOOPHONE.API.2006",
+    ]
+
+    /// How many single instances to try after a chunk of this size was refused instance by instance.
+    public static func samples(afterDividing size: Int) -> Int {
+        max(leastSamples, leastRefusals - size)
+    }
+
+    /// What is known of a job when one more of its requests was not accepted.
     public struct Evidence: Hashable, Sendable {
         /// The code that every instance of the divided chunk was rejected with; `nil` if they differ or some are not.
         public let code: String?
-        /// Parts of the divided chunk that have no end yet.
-        public let openParts: Int
-        /// Chunks, as they were planned, that were refused with `code`.
-        public let refused: Int
-        /// Chunks as they were planned, counted up to `sample`.
-        public let chunks: Int
-        /// Chunks, as they were planned, that are still to be sent, counted up to `sample`.
+        /// Parts of the divided chunk, and samples, that have no end yet.
+        public let open: Int
+        /// Single instances from elsewhere that were tried, or are to be.
+        public let samples: Int
+        /// Those of them that were rejected with `code`.
+        public let refusedSamples: Int
+        /// Chunks that are still to be sent, without the samples.
         public let unsent: Int
         /// Chunks in flight.
         public let inFlight: Int
         /// Whether the rest of the job waits for its canary, which then decides.
         public let isCanary: Bool
 
+        var canBeSampled: Bool { unsent > 0 && !isCanary }
+
         /// Creates evidence.
         public init(
             code: String?,
-            openParts: Int,
-            refused: Int,
-            chunks: Int,
+            open: Int,
+            samples: Int,
+            refusedSamples: Int,
             unsent: Int,
             inFlight: Int,
             isCanary: Bool
         ) {
             self.code = code
-            self.openParts = openParts
-            self.refused = refused
-            self.chunks = chunks
+            self.open = open
+            self.samples = samples
+            self.refusedSamples = refusedSamples
             self.unsent = unsent
             self.inFlight = inFlight
             self.isCanary = isCanary
@@ -71,7 +88,11 @@ public enum CommandTrial: String, Hashable, Sendable, CaseIterable {
     ) rethrows -> CommandTrial {
         switch (self, decision) {
         case (.passed, _), (.refused, _): self
+        case (_, .split) where Self.instanceCodes.contains(failure.errorCode): .passed
+        case (_, .fail(.rejected)) where Self.instanceCodes.contains(failure.errorCode): .passed
         case (.starting, .split): .dividing
+        // A chunk of one instance, which needs no dividing.
+        case (.starting, .fail(.rejected)): try evidence().canBeSampled ? .sampling : .passed
         case (.starting, _): .starting
         // The API, not the command: nothing is learned, and the chunk goes again.
         case (_, .retry) where failure.outcome != .refused: self
@@ -81,10 +102,12 @@ public enum CommandTrial: String, Hashable, Sendable, CaseIterable {
     }
 
     private func judge(_ evidence: Evidence, _ code: String) -> CommandTrial {
-        if evidence.openParts > 0 { return self }
-        guard evidence.code == code, !evidence.isCanary else { return .passed }
-        let enough = min(Self.sample, evidence.chunks)
-        if evidence.refused >= enough { return evidence.inFlight == 0 ? .refused : .sampling }
-        return evidence.unsent + evidence.inFlight > 0 ? .sampling : .passed
+        if evidence.open > 0 { return self }
+        guard evidence.code == code, !evidence.isCanary, evidence.refusedSamples == evidence.samples else {
+            return .passed
+        }
+        // Samples are taken from what is unsent: where there is any, they come first.
+        if self == .dividing, evidence.canBeSampled { return .sampling }
+        return evidence.inFlight == 0 ? .refused : self
     }
 }

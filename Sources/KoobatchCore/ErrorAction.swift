@@ -16,11 +16,13 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
     /// The action for a code that `error_policies` does not list, by the status of the answer.
     ///
     /// Without knowing the code, a refusal may be the fault of one instance, which must not fail the others: it splits.
-    public static func fallback(httpStatus: Int?) -> ErrorAction {
+    /// So does one that the service itself, not the gateway in front of it, gives as 403 or 404.
+    public static func fallback(code: String, httpStatus: Int?) -> ErrorAction {
         switch httpStatus {
         case .some(401): .authenticate
+        case .some(403), .some(404): code.hasPrefix("KOOPHONE.") || code.hasPrefix("common.") ? .split : .stop
         // A redirect is never followed: the endpoint is not the API.
-        case .some(300..<400), .some(403), .some(404): .stop
+        case .some(300..<400): .stop
         case .some(413): .fail
         case .some(408), .some(429), .some(500...): .retry
         case .some: .split
@@ -40,6 +42,9 @@ public struct ErrorPolicies: Hashable, Sendable {
 
     /// The action for an answer with this code and status.
     public func action(code: String, httpStatus: Int?) -> ErrorAction {
-        actions[code] ?? .fallback(httpStatus: httpStatus)
+        actions[code] ?? .fallback(code: code, httpStatus: httpStatus)
     }
+
+    /// The action that the table has for a code; `nil` if it has none.
+    public func listed(_ code: String) -> ErrorAction? { actions[code] }
 }

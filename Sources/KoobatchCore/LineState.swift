@@ -68,7 +68,7 @@ public struct LineState: Hashable, Sendable {
         if case .closed(let until, _) = phase { until } else { nil }
     }
 
-    /// Notes that requests start: on a closed line, the one that probes.
+    /// Notes that requests that were allowed at this time start: on a closed line, the one that probes.
     public mutating func started(_ count: Int) {
         if count > 0, case .closed(_, let reason) = phase { phase = .probing(reason: reason) }
     }
@@ -107,15 +107,19 @@ public struct LineState: Hashable, Sendable {
         }
     }
 
-    /// Notes a failure of the endpoint: a few in a row, or that of a probe, close the line.
-    public mutating func failed(at now: Timestamp) {
+    /// Notes a failure of the endpoint: a few in a row, one that asks for a pause, or that of a probe close the line.
+    ///
+    /// - Parameters:
+    ///   - asked: how long the API asked to wait, if it did.
+    ///   - now: the time of the answer.
+    public mutating func failed(asked: Duration? = nil, at now: Timestamp) {
         failures += 1
+        let isEnough = failures >= Self.failuresToClose || asked != nil
         switch phase {
-        case .open where failures >= Self.failuresToClose,
-            .probing(.unproven) where failures >= Self.failuresToClose:
-            close(.endpoint, asked: nil, at: now)
+        case .open where isEnough, .probing(.unproven) where isEnough: close(.endpoint, asked: asked, at: now)
         case .probing(.unproven): probeWasLost(at: now)
-        case .probing: close(.endpoint, asked: nil, at: now)
+        case .probing: close(.endpoint, asked: asked, at: now)
+        case .closed where asked != nil: close(.endpoint, asked: asked, at: now)
         case .open, .closed: break
         }
     }

@@ -104,6 +104,7 @@ extension PollDecision {
                     .unknown,
                     errorCode: ServiceFailure.Code.resultTimeout,
                     message: "no result came before the result timeout"
+                        + (failure.map { "; the last query failed: \($0.errorCode) \($0.message)" } ?? "")
                 )
             )
         }

@@ -121,13 +121,21 @@ public struct RateLimit: Hashable, Sendable {
     ///   - now: the time of the answer.
     public mutating func throttled(named: Double?, at now: Timestamp) {
         if let obeyedAt, now - obeyedAt < Self.settling, named == nil { return }
+        // Where the API throttles below what it named once already, others use it up too: the rate is learned as if none
+        // were named.
+        var isShared = false
+        if let obeyedAt, let named, let perSecond, perSecond <= named * Self.shareOfNamed {
+            if now - obeyedAt < Self.settling { return }
+            isShared = true
+        }
+        let named = isShared ? nil : named
         obeyedAt = now
         grownAt = now + (named == nil ? Self.relief : Self.patienceWithNamed)
         let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
         let present = perSecond ?? max(lastSecond, Self.firstGuess)
         goal = named == nil ? present * Self.shareOfThrottled : nil
-        let rate = named.map { $0 * Self.shareOfNamed } ?? present * Self.decrease
-        perSecond = [max(rate, 0.1), ceiling].compactMap(\.self).min()
+        let rate = named.map { $0 * Self.shareOfNamed } ?? max(present * Self.decrease, 0.1)
+        perSecond = [rate, ceiling].compactMap(\.self).min()
         tokens = min(tokens, 0)
     }
 

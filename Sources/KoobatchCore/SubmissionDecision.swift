@@ -53,7 +53,8 @@ extension SubmissionDecision {
     /// - Parameters:
     ///   - failure: the classified failure.
     ///   - context: the chunk and its job.
-    ///   - isCharged: whether a retry counts against `max_attempts`; not while the endpoint as a whole fails.
+    ///   - isCharged: whether a retry counts against `max_attempts`; not while the endpoint as a whole fails. A request whose
+    ///     answer was lost always counts: it may have been acted on, and `max_attempts` bounds how often that happens.
     ///   - policies: what to do about the API's codes.
     ///   - backoff: delays between attempts of a chunk.
     ///   - now: the time of the decision.
@@ -75,7 +76,7 @@ extension SubmissionDecision {
             .retry(at: now + delay(), charged: false)
         }
         func retry() -> SubmissionDecision {
-            guard isCharged else { return retryUncharged() }
+            guard isCharged || failure.outcome == .unknown else { return retryUncharged() }
             guard context.attempts < context.maxAttempts else { return .fail(instances: .failed) }
             return .retry(at: now + delay(), charged: true)
         }

@@ -74,6 +74,8 @@ struct MeasuredService: CommandService {
 
     var hasNewCredentials: Bool { service.hasNewCredentials }
 
+    func renewCredentials() { service.renewCredentials() }
+
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         try await measured(.submit) { () async throws(ServiceFailure) in try await service.submit(request) }
     }

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// See `LineState` and `RateLimit`; this keeps the two and writes what changes of them where people look.
 public final class Line: Sendable {
-    private struct State {
+    struct State {
         var line: LineState
         var rate: RateLimit
     }
@@ -18,8 +18,8 @@ public final class Line: Sendable {
 
     private let state: Mutex<State>
     private let hasNewCredentials: @Sendable () -> Bool
-    private let store: Store
-    private let logger: Logger
+    let store: Store
+    let logger: Logger
 
     /// Creates a line as an earlier daemon left it.
     ///
@@ -73,23 +73,34 @@ public final class Line: Sendable {
         }
     }
 
-    /// How many of the requests that are wanted may start now.
+    /// Requests that may start.
+    struct Admission: Sendable {
+        /// How many.
+        let places: Int
+        /// Whether the one request probes a closed line: its answer alone opens it or closes it for longer.
+        let isProbe: Bool
+    }
+
+    /// Lets as many of the requests that are wanted start as may now; `started` must follow, also when there are none.
     ///
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
-    func allowance(of wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Int {
+    func admit(_ wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Admission {
         state.withLock { state in
             if wanted > 0, state.line.isClosedForCredentials, hasNewCredentials() {
                 state.line.credentialsChanged(at: now)
             }
-            return state.rate.allowance(of: state.line.allowance(of: wanted, at: now), for: drawer, at: now)
+            let places = state.rate.allowance(of: state.line.allowance(of: wanted, at: now), for: drawer, at: now)
+            // At once: what the other drawer does meanwhile must find the line as this one leaves it.
+            state.line.started(places)
+            return Admission(places: places, isProbe: places > 0 && state.line.isProbing)
         }
     }
 
-    /// Notes that requests have started.
-    func started(_ count: Int, by drawer: RateLimit.Drawer, at now: Timestamp) {
-        state.withLock {
-            $0.line.started(count)
-            $0.rate.started(count, by: drawer, at: now)
+    /// Notes how many of the admitted requests started.
+    func started(_ count: Int, of admission: Admission, by drawer: RateLimit.Drawer, at now: Timestamp) {
+        state.withLock { state in
+            if admission.isProbe, count == 0 { state.line.probeWasLost(at: now) }
+            state.rate.started(count, by: drawer, at: now)
         }
     }
 
@@ -120,31 +131,34 @@ public final class Line: Sendable {
     ///
     /// - Parameters:
     ///   - failure: of the request; `nil` for one that was accepted.
-    ///   - concernsEverything: whether the refusal is one that no other request would escape.
+    ///   - isProbe: whether the request was admitted as a probe. While one is out, the answers to requests that were sent
+    ///     before the line closed tell nothing of it.
+    ///   - isQuery: whether it was one for results.
+    ///   - policies: what to do about the API's codes.
+    ///   - service: told where only a policy says that the credentials are refused.
     ///   - now: the time of the answer.
-    func note(_ failure: ServiceFailure?, concernsEverything: Bool = false, at now: Timestamp) async {
+    /// - Returns: the failure as the policies judge it.
+    func take(
+        _ failure: ServiceFailure?,
+        isProbe: Bool,
+        isQuery: Bool,
+        policies: ErrorPolicies,
+        renewing service: any CommandService,
+        at now: Timestamp
+    ) async -> ServiceFailure? {
+        let judged = failure?.judged(by: policies)
+        let everything = judged?.concernsEverything(policies, isQuery: isQuery) ?? false
         let (before, after) = state.withLock { state in
             let before = state
-            Self.take(failure, concernsEverything, into: &state, at: now)
+            Self.take(judged, everything, into: &state, at: now)
+            if before.line.isProbing, !isProbe { state.line = before.line }
             return (before, state)
         }
-        let isNewPhase = before.line.phase != after.line.phase
-        if isNewPhase { log(after.line, failure, wasUnproven: before.line.reason == .unproven) }
-        let isNewRate = failure?.outcome == .throttled && before.rate.perSecond != after.rate.perSecond
-        if isNewRate {
-            logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
+        if after.line.isClosedForCredentials, before.line != after.line, judged?.outcome != failure?.outcome {
+            service.renewCredentials()
         }
-        guard isNewPhase || isNewRate || before.line.hasPassed != after.line.hasPassed else { return }
-        do {
-            try await store.lineChanged(
-                to: after.line,
-                requestsPerSecond: after.rate.learned,
-                failure: failure,
-                at: now
-            )
-        } catch {
-            logger.warning("The state of the line is not recorded", metadata: [LogKeys.message: "\(error)"])
-        }
+        await write(judged, from: before, to: after, at: now)
+        return judged
     }
 
     private static func take(
@@ -167,34 +181,11 @@ public final class Line: Sendable {
         case .refused where concernsEverything:
             state.line.close(.refusal, asked: failure.retryAfter, at: now)
         case _ where failure.isOfEndpoint:
-            state.line.failed(at: now)
+            state.line.failed(asked: failure.retryAfter, at: now)
         case .notSent, .unknown:
             state.line.probeWasLost(at: now)
         case .refused:
             state.line.passed()
-        }
-    }
-
-    private func log(_ line: LineState, _ failure: ServiceFailure?, wasUnproven: Bool) {
-        switch line.phase {
-        case .open where wasUnproven, .closed(_, .unproven):
-            break
-        case .open:
-            logger.notice("Requests go freely again")
-        case .closed(let until, let reason):
-            let level: Logger.Level = reason == .credentials || reason == .refusal ? .error : .warning
-            logger.log(
-                level: level,
-                "Requests pause",
-                metadata: [
-                    LogKeys.reason: "\(reason.rawValue)",
-                    LogKeys.until: "\(until)",
-                    LogKeys.code: "\(failure?.errorCode ?? "")",
-                    LogKeys.message: "\(failure?.message ?? "")",
-                ]
-            )
-        case .probing:
-            break
         }
     }
 }

@@ -58,16 +58,21 @@ public struct Poller: Service {
 
     private func loop() async throws {
         var busy: Set<ChunkID> = []
+        var unjudged: [PollAnswer] = []
         var unrecorded: [PollAnswer] = []
+        var probe: ChunkID?
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.poller.take(until: wakeAt, time: time)
                 let now = time.now
-                unrecorded += mail.elements
-                for answer in mail.elements { await line.note(answer.failure, at: now) }
+                unjudged += mail.elements
                 do {
+                    try await judge(unjudged, probe: probe, at: now)
+                    if unjudged.contains(where: { $0.poll.chunk == probe }) { probe = nil }
+                    unrecorded += unjudged
+                    unjudged = []
                     if !unrecorded.isEmpty {
                         try await record(unrecorded, at: now)
                         busy.subtract(unrecorded.map(\.poll.chunk))
@@ -80,14 +85,15 @@ public struct Poller: Service {
                     if mail.isStopping, busy.isEmpty { return }
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
                     let (due, next) = try await store.duePolls(at: now, places: free, busy: busy)
-                    let places = line.allowance(of: due.count, for: .poll, at: now)
-                    line.started(places, by: .poll, at: now)
-                    for poll in due.prefix(places) {
+                    let admission = line.admit(due.count, for: .poll, at: now)
+                    line.started(admission.places, of: admission, by: .poll, at: now)
+                    if admission.isProbe { probe = due.first?.chunk }
+                    for poll in due.prefix(admission.places) {
                         busy.insert(poll.chunk)
                         group.addTask { await ask(poll) }
                     }
                     trouble.passed()
-                    let held = places < due.count ? line.nextLook(at: now) : nil
+                    let held = admission.places < due.count ? line.nextLook(at: now) : nil
                     wakeAt = [next, held].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
@@ -95,6 +101,22 @@ public struct Poller: Service {
                     wakeAt = now + trouble.failed(error)
                 }
             }
+        }
+    }
+
+    /// Lets the line hear of the answers, as the error policies judge them.
+    private func judge(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
+        guard !answers.isEmpty else { return }
+        let policies = try await store.errorPolicies()
+        for answer in answers {
+            _ = await line.take(
+                answer.failure,
+                isProbe: answer.poll.chunk == probe,
+                isQuery: true,
+                policies: policies,
+                renewing: service,
+                at: now
+            )
         }
     }
 

@@ -60,23 +60,27 @@ public struct Submitter: Service {
 
     private func loop() async throws {
         var inFlight = 0
+        var unjudged: [SubmissionAnswer] = []
         var unrecorded: [SubmissionAnswer] = []
+        var probe: AttemptID?
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.submitter.take(until: wakeAt, time: time)
                 let now = time.now
-                unrecorded += mail.elements
-                for answer in mail.elements { await line.note(answer.failure, at: now) }
-                if mail.isStopping, unrecorded.isEmpty, inFlight == 0 { return }
-                let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
+                unjudged += mail.elements
+                if mail.isStopping, inFlight == 0 { return }
                 do {
+                    unrecorded += try await judge(unjudged, probe: probe, at: now)
+                    unjudged = []
+                    let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
                     let due = free > 0 ? try await store.nextSubmission(at: now) : nil
                     let wanted = due.map { $0 <= now } ?? false ? free : 0
-                    let places = line.allowance(of: wanted, for: .submission, at: now)
-                    let turn = try await self.turn(unrecorded, places: places, nextDue: due, at: now)
-                    for (answer, decision) in zip(unrecorded, turn.decisions) { await recorded(answer, decision) }
+                    let admission = line.admit(wanted, for: .submission, at: now)
+                    let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
+                    if admission.isProbe { probe = turn.claims.first?.attempt }
+                    for (answer, result) in zip(unrecorded, turn.decisions) { log(answer, result) }
                     inFlight += turn.claims.count - unrecorded.count
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
                     // A refusal can be the one that shows the command to be refused.
@@ -84,9 +88,8 @@ public struct Submitter: Service {
                     if !unrecorded.isEmpty { inboxes.announcer.ring() }
                     unrecorded = []
                     trouble.passed()
-                    line.started(turn.claims.count, by: .submission, at: now)
                     for claim in turn.claims { group.addTask { await send(claim) } }
-                    let held = places < wanted ? line.nextLook(at: now) : nil
+                    let held = admission.places < wanted ? line.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
                     wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more].compactMap(\.self).min()
@@ -96,27 +99,56 @@ public struct Submitter: Service {
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
                     wakeAt = now + trouble.failed(error)
                 }
-                if mail.isStopping, inFlight == 0, unrecorded.isEmpty { return }
+                if mail.isStopping, inFlight == 0 { return }
             }
         }
+    }
+
+    /// The answers as the error policies judge them; the line has heard of each then.
+    private func judge(
+        _ answers: [SubmissionAnswer],
+        probe: AttemptID?,
+        at now: Timestamp
+    ) async throws -> [SubmissionAnswer] {
+        guard !answers.isEmpty else { return [] }
+        let policies = try await store.errorPolicies()
+        var judged: [SubmissionAnswer] = []
+        for answer in answers {
+            let failure = await line.take(
+                answer.failure,
+                isProbe: answer.claim.attempt == probe,
+                isQuery: false,
+                policies: policies,
+                renewing: service,
+                at: now
+            )
+            judged.append(failure.map(answer.failing) ?? answer)
+        }
+        return judged
     }
 
     /// One transaction, or none where there is nothing to record and nothing to claim.
     private func turn(
         _ answers: [SubmissionAnswer],
-        places: Int,
+        _ admission: Line.Admission,
         nextDue: Timestamp?,
         at now: Timestamp
     ) async throws -> SubmissionTurn {
-        if answers.isEmpty, places == 0 { return SubmissionTurn(decisions: [], claims: [], nextDue: nextDue) }
-        return try await store.submissionTurn(
+        var claimed = 0
+        defer { line.started(claimed, of: admission, by: .submission, at: now) }
+        if answers.isEmpty, admission.places == 0 {
+            return SubmissionTurn(decisions: [], claims: [], nextDue: nextDue)
+        }
+        let turn = try await store.submissionTurn(
             answers: answers,
             isCharged: !line.isEndpointFailing,
-            places: places,
+            places: admission.places,
             rules: configuration.rules,
             at: now,
             generator: SystemRandomNumberGenerator()
         )
+        claimed = turn.claims.count
+        return turn
     }
 
     private func send(_ claim: ClaimedChunk) async {
@@ -131,34 +163,37 @@ public struct Submitter: Service {
         )
     }
 
-    private func recorded(_ answer: SubmissionAnswer, _ decision: SubmissionDecision?) async {
+    private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
         var metadata: Logger.Metadata = [
             LogKeys.jobID: "\(answer.claim.job.rawValue)",
             LogKeys.chunkID: "\(answer.claim.chunk.rawValue)",
             LogKeys.requestID: "\(answer.claim.request.requestID.rawValue)",
         ]
-        guard let decision else {
-            return logger.warning("An answer came too late to change anything", metadata: metadata)
-        }
         switch answer.result {
         case .success(let accepted):
             metadata[LogKeys.taskID] = "\(accepted.taskID)"
             metadata[LogKeys.instances] = "\(accepted.jobIDs.count)"
-            logger.info("Chunk submitted", metadata: metadata)
         case .failure(let failure):
             metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
             metadata[LogKeys.code] = "\(failure.errorCode)"
             metadata[LogKeys.message] = "\(failure.message)"
-            switch decision {
-            case .accept, .cancel, .split: logger.info("Chunk not accepted", metadata: metadata)
-            case .retry: logger.warning("Chunk will be retried", metadata: metadata)
-            case .hold: logger.error("Chunk on hold: a person decides", metadata: metadata)
-            case .fail: logger.error("Chunk failed", metadata: metadata)
-            }
-            // A refusal after which nothing is charged is one that concerns everything: policy stop or authenticate.
-            if failure.outcome == .refused, !failure.isOfEndpoint, case .retry(_, charged: false) = decision {
-                await line.note(failure, concernsEverything: true, at: time.now)
-            }
+        }
+        switch result {
+        case .late:
+            logger.warning("An answer came too late to change anything", metadata: metadata)
+        case .impossible(let reason):
+            metadata[LogKeys.reason] = "\(reason)"
+            logger.error(
+                "An answer cannot be recorded, because rows of its job were changed by hand; see koobatch doctor --full",
+                metadata: metadata
+            )
+        case .decided(.accept): logger.info("Chunk submitted", metadata: metadata)
+        case .decided(.cancel), .decided(.split): logger.info("Chunk not accepted", metadata: metadata)
+        case .decided(.retry): logger.warning("Chunk will be retried", metadata: metadata)
+        case .decided(.hold): logger.error("Chunk on hold: a person decides", metadata: metadata)
+        // What the API refuses of an instance is its result, as the failure of a command is.
+        case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata)
+        case .decided(.fail): logger.error("Chunk failed", metadata: metadata)
         }
     }
 }
@@ -169,4 +204,8 @@ extension SubmissionAnswer {
     }
 
     fileprivate var isAccepted: Bool { failure == nil }
+
+    fileprivate func failing(_ failure: ServiceFailure) -> SubmissionAnswer {
+        SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: finishedAt)
+    }
 }

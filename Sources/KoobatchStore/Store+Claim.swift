@@ -39,14 +39,6 @@ extension Store {
                            CASE p.trial
                                WHEN 'starting'
                                THEN min(coalesce(j.max_concurrency, ?3), ?3)
-                               WHEN 'sampling'
-                               THEN min(coalesce(j.max_concurrency, ?4),
-                                        max(1, ?4 - (SELECT count(*)
-                                                       FROM chunks AS c
-                                                      WHERE c.command_job_id = p.command_job_id
-                                                        AND c.id > p.trial_after
-                                                        AND c.state = 'split'
-                                                        AND c.root_id IS NULL)))
                                ELSE coalesce(j.max_concurrency, p.in_flight_chunks + p.waiting_chunks)
                            END - p.in_flight_chunks AS room,
                            p.trial,
@@ -66,20 +58,24 @@ extension Store {
                                              WHERE c.root_id = p.trial_chunk
                                                AND c.state = 'pending'
                                                AND c.next_attempt_at <= ?1)
+                               WHEN 'sampling'
+                               THEN EXISTS (SELECT 1
+                                              FROM chunks AS c
+                                             WHERE c.command_job_id = p.command_job_id
+                                               AND c.is_sample = 1
+                                               AND c.state = 'pending'
+                                               AND c.next_attempt_at <= ?1)
                                ELSE EXISTS (SELECT 1
                                               FROM chunks AS c
                                              WHERE c.command_job_id = p.command_job_id
                                                AND c.state = 'pending'
-                                               AND c.next_attempt_at <= ?1
-                                               AND (p.trial <> 'sampling' OR c.root_id IS NULL))
+                                               AND c.next_attempt_at <= ?1)
                            END
                      ORDER BY p.priority DESC, p.turn, p.command_job_id
                      LIMIT ?2
                     """
             ),
-            arguments: [
-                now, limit, CommandTrial.chunksBeforeAcceptance, CommandTrial.sample,
-            ]
+            arguments: [now, limit, CommandTrial.chunksBeforeAcceptance]
         ).map { row in
             Claimant(
                 share: FairShare.Claimant(job: row[0], priority: row[1], room: row[2]),
@@ -164,7 +160,7 @@ extension Store {
         let (which, order, key) =
             switch claimant.trial {
             case .dividing: ("root_id = ?1", "next_attempt_at, id", claimant.trialChunk?.rawValue)
-            case .sampling: ("command_job_id = ?1 AND root_id IS NULL", "id DESC", job)
+            case .sampling: ("command_job_id = ?1 AND is_sample = 1", "id", job)
             case .starting, .passed, .refused: ("command_job_id = ?1", "next_attempt_at, id", job)
             }
         return try Row.fetchAll(

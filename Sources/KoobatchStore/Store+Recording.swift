@@ -16,7 +16,38 @@ public struct SubmissionRules: Hashable, Sendable {
 }
 
 extension Store {
-    static func record(
+    /// Records an answer in a savepoint of its own.
+    static func recordAlone(
+        _ answer: SubmissionAnswer,
+        isCharged: Bool,
+        rules: SubmissionRules,
+        policies: ErrorPolicies,
+        now: Timestamp,
+        generator: inout some RandomNumberGenerator,
+        _ db: Database
+    ) throws -> RecordedAnswer {
+        do {
+            var decision: SubmissionDecision?
+            try db.inSavepoint {
+                decision = try record(
+                    answer,
+                    isCharged: isCharged,
+                    rules: rules,
+                    policies: policies,
+                    now: now,
+                    generator: &generator,
+                    db
+                )
+                return .commit
+            }
+            return decision.map { .decided($0) } ?? .late
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            _ = try close(answer, db)
+            return .impossible(error.message ?? "\(error)")
+        }
+    }
+
+    private static func record(
         _ answer: SubmissionAnswer,
         isCharged: Bool,
         rules: SubmissionRules,
@@ -43,7 +74,7 @@ extension Store {
                 generator: &generator
             )
             try apply(decision, failure: failure, to: answer.claim.chunk, now: now, db)
-            try judge(answer.claim.chunk, of: answer.claim.job, failure, decision, db)
+            try judge(answer.claim.chunk, of: answer.claim.job, failure, decision, now: now, db)
             return decision
         }
     }

@@ -46,7 +46,7 @@ extension Store {
                 )
                 if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
                 try Self.apply(decision, failure: failure, to: chunk, now: now, db)
-                try Self.judge(chunk, of: row[1], failure, decision, db)
+                try Self.judge(chunk, of: row[1], failure, decision, now: now, db)
             }
             if rules.polling == nil {
                 // Nobody will ask for these results any more.

@@ -32,17 +32,28 @@ public struct SubmissionAnswer: Sendable {
     }
 }
 
+/// What became of an answer.
+public enum RecordedAnswer: Hashable, Sendable {
+    /// It is recorded, and this was decided about its chunk.
+    case decided(SubmissionDecision)
+    /// It came too late to change anything.
+    case late
+    /// The rules of the schema do not let it be recorded, because rows were changed by hand: why. Its attempt is closed if
+    /// that is possible, and its chunk stays `submitting` until the daemon starts anew.
+    case impossible(String)
+}
+
 /// What a turn of submission wrote.
 public struct SubmissionTurn: Sendable {
-    /// What became of each answer, in their order; `nil` for one that came too late to change anything.
-    public let decisions: [SubmissionDecision?]
+    /// What became of each answer, in their order.
+    public let decisions: [RecordedAnswer]
     /// The chunks to send now.
     public let claims: [ClaimedChunk]
     /// When the next chunk is due; `nil` if none waits for a time.
     public let nextDue: Timestamp?
 
     /// Creates a turn.
-    public init(decisions: [SubmissionDecision?], claims: [ClaimedChunk], nextDue: Timestamp?) {
+    public init(decisions: [RecordedAnswer], claims: [ClaimedChunk], nextDue: Timestamp?) {
         self.decisions = decisions
         self.claims = claims
         self.nextDue = nextDue
@@ -52,7 +63,8 @@ public struct SubmissionTurn: Sendable {
 extension Store {
     /// Records answers and claims due chunks, all in one transaction.
     ///
-    /// An answer changes something only while its attempt is open, so a late or repeated call is harmless.
+    /// An answer changes something only while its attempt is open, so a late or repeated call is harmless. One that cannot
+    /// be recorded does not keep back the others.
     ///
     /// - Parameters:
     ///   - answers: what came of earlier claims.
@@ -73,7 +85,7 @@ extension Store {
             var generator = generator
             let policies = answers.isEmpty ? ErrorPolicies([:]) : try Self.errorPolicies(db)
             let decisions = try answers.map {
-                try Self.record(
+                try Self.recordAlone(
                     $0,
                     isCharged: isCharged,
                     rules: rules,
@@ -88,6 +100,11 @@ extension Store {
         }
         metrics.claimed(turn.claims, at: now)
         return turn
+    }
+
+    /// What the table `error_policies` says now.
+    public func errorPolicies() async throws -> ErrorPolicies {
+        try await read { try Self.errorPolicies($0) }
     }
 
     /// When the next chunk is due: `now` if one is already.

@@ -20,6 +20,7 @@ extension Store {
         of job: CommandJobID,
         _ failure: ServiceFailure,
         _ decision: SubmissionDecision,
+        now: Timestamp,
         _ db: Database
     ) throws {
         let trial = try CommandTrial.fetchOne(
@@ -31,66 +32,62 @@ extension Store {
         guard next != trial else { return }
         try db.cachedStatement(
             sql: "UPDATE job_progress SET trial = ?2, trial_chunk = coalesce(?3, trial_chunk) WHERE command_job_id = ?1"
-        ).execute(arguments: [job, next, next == .dividing ? chunk : nil])
+        ).execute(arguments: [job, next, trial == .starting && next != .passed ? chunk : nil])
+        if next == .sampling { try takeSamples(of: job, now: now, db) }
     }
 
     private static func evidence(of job: CommandJobID, _ db: Database) throws -> CommandTrial.Evidence {
         let divided = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT p.trial_chunk,
-                           p.trial_after,
-                           p.in_flight_chunks,
-                           p.plan_limit < p.total,
-                           (SELECT iif(sum(c.rejected) = r.size AND min(c.error_code) = max(c.error_code),
-                                       min(c.error_code), NULL)
-                              FROM chunks AS c
-                             WHERE c.root_id = p.trial_chunk
-                               AND c.state = 'failed'),
+                    SELECT coalesce((SELECT iif(sum(c.rejected) = r.size AND min(c.error_code) = max(c.error_code),
+                                                min(c.error_code), NULL)
+                                       FROM chunks AS c
+                                      WHERE c.root_id = r.id
+                                        AND c.state = 'failed'),
+                                    iif(r.state = 'failed' AND r.rejected = r.size, r.error_code, NULL)),
                            (SELECT count(*)
                               FROM chunks AS c
                              WHERE c.root_id = p.trial_chunk
-                               AND c.state IN ('pending', 'submitting', 'unknown'))
+                               AND c.state IN ('pending', 'submitting', 'unknown')),
+                           p.trial_after,
+                           EXISTS (SELECT 1
+                                     FROM chunks AS c
+                                    WHERE c.command_job_id = p.command_job_id
+                                      AND c.state = 'pending'
+                                      AND c.is_sample = 0),
+                           p.in_flight_chunks,
+                           p.plan_limit < p.total
                       FROM job_progress AS p
-                      JOIN chunks AS r ON r.id = p.trial_chunk
+                      LEFT JOIN chunks AS r ON r.id = p.trial_chunk
                      WHERE p.command_job_id = ?
                     """
             ),
             arguments: [job]
         )
-        let code: String? = divided?[4]
-        let openParts: Int = divided?[5] ?? 0
-        var (refused, chunks, unsent) = (0, 0, 0)
-        if let divided, openParts == 0, let code {
-            func count(_ condition: String, _ arguments: [any DatabaseValueConvertible]) throws -> Int {
-                try Int.fetchOne(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT count(*)
-                              FROM (SELECT 1
-                                      FROM chunks
-                                     WHERE command_job_id = ?
-                                       AND id > ?
-                                       AND root_id IS NULL
-                                       AND \(condition)
-                                     LIMIT \(CommandTrial.sample))
-                            """
-                    ),
-                    arguments: StatementArguments([job, divided[1] as Int64] + arguments)
-                ) ?? 0
-            }
-            refused = try count("state IN ('split', 'failed') AND error_code = ?", [code])
-            chunks = try count("true", [])
-            unsent = try count("state = 'pending'", [])
-        }
+        let code: String? = divided?[0]
+        let samples = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT count(*),
+                           coalesce(sum(state IN ('pending', 'submitting', 'unknown')), 0),
+                           coalesce(sum(state = 'failed' AND rejected = size AND error_code = ?3), 0)
+                      FROM chunks
+                     WHERE command_job_id = ?1
+                       AND is_sample = 1
+                       AND id > ?2
+                    """
+            ),
+            arguments: [job, divided?[2] as Int64?, code]
+        )
         return CommandTrial.Evidence(
             code: code,
-            openParts: openParts,
-            refused: refused,
-            chunks: chunks,
-            unsent: unsent,
-            inFlight: divided?[2] ?? 0,
-            isCanary: divided?[3] ?? false
+            open: (divided?[1] ?? 0) + (samples?[1] ?? 0),
+            samples: samples?[0] ?? 0,
+            refusedSamples: samples?[2] ?? 0,
+            unsent: divided?[3] ?? 0,
+            inFlight: divided?[4] ?? 0,
+            isCanary: divided?[5] ?? false
         )
     }
 

@@ -100,6 +100,11 @@ final class CurrentClient: CommandService {
 
     var hasNewCredentials: Bool { state.withLock { $0.current }.hasNewCredentials }
 
+    /// Notes that an earlier daemon's credentials were refused.
+    func credentialsWereRefusedBefore() { state.withLock { $0.current }.client.credentialsWereRefusedBefore() }
+
+    func renewCredentials() { state.withLock { $0.current }.client.renewCredentials() }
+
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         let lease = take()
         state.withLock { $0.submitting += 1 }

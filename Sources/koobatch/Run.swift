@@ -52,11 +52,13 @@ struct Run: AsyncParsableCommand {
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
+            let memory = try await store.lineMemory()
+            if memory.closedFor == .credentials { client.credentialsWereRefusedBefore() }
             let engine = Engine(
                 configuration: settings.engine,
                 store: store,
                 service: client,
-                memory: try await store.lineMemory(),
+                memory: memory,
                 time: .system,
                 logger: logger,
                 publish: { await metrics.publish() }

@@ -36,6 +36,13 @@ struct AccessKeyLockTests {
     }
 
     @Test
+    func `Refusals of an earlier daemon count, so that the next one asks for the pause`() throws {
+        let signer = Self.signer(try ScratchFile("secret"))
+        signer.wasRefusedBefore()
+        #expect(signer.refused("secret", Self.refusal).retryAfter == .seconds(300))
+    }
+
+    @Test
     func `An acceptance begins the row anew`() throws {
         let signer = Self.signer(try ScratchFile("secret"))
         for _ in 1...4 { _ = signer.refused("secret", Self.refusal) }

@@ -69,6 +69,14 @@ struct AnswerTests {
         #expect(failure?.message == "ab" + String(repeating: "é", count: 498))
     }
 
+    @Test(arguments: ["400 Bad Request", "401 Unauthorized", "200 OK"])
+    func `A token that the API puts into its answer goes no further`(status: String) async throws {
+        let body = #"{"error_code":"X.\#(SimulatedAPI.token)","error_msg":"token \#(SimulatedAPI.token) is bad"}"#
+        let failure = try await Self.failure(status, body)
+        #expect(failure?.message == "token [secret] is bad")
+        #expect(failure?.errorCode == "X.[secret]")
+    }
+
     @Test
     func `Any status of success is read like 200`() async throws {
         let body = #"{"data":{"task_id":"t","cmd_jobs":[{"instance_id":"a","job_id":"j"}]},"error_code":"0"}"#
@@ -84,22 +92,29 @@ struct AnswerTests {
             #"{"instance_id":"c","job_id":"\#(String(repeating: "x", count: 65))"}"#,
             #"{"instance_id":"d"}"#, #"{"job_id":"5"}"#, #"{"instance_id":"e","job_id":6}"#,
             #"{"instance_id":"f","job_id":"7"}"#, #"{"instance_id":"f","job_id":"8"}"#,
-            #"{"instance_id":"f","job_id":"7"}"#,
+            #"{"instance_id":"f","job_id":"7"}"#, "null",
+            #"{"instance_id":"g","job_id":"9"}"#, #"{"instance_id":"h","job_id":"9"}"#,
+            #"{"instance_id":"i","job_id":"  "}"#,
         ]
         let body = #"{"data":{"task_id":"t","cmd_jobs":[\#(jobs.joined(separator: ","))]},"error_code":0}"#
         let answer = try await Self.submitting(
             RawServer.http("200 OK", body),
-            .sample(["a", "b", "c", "d", "e", "f"])
+            .sample(["a", "b", "c", "d", "e", "f", "g", "h", "i"])
         )
         #expect(
-            try answer.get() == SubmitAnswer(taskID: "t", jobIDs: ["a": "1", "e": "6"], missing: ["b", "c", "d", "f"])
+            try answer.get()
+                == SubmitAnswer(
+                    taskID: "t",
+                    jobIDs: ["a": "1", "e": "6"],
+                    missing: ["b", "c", "d", "f", "g", "h", "i"]
+                )
         )
     }
 
     @Test
     func `Results are read leniently, one by one`() async throws {
         let jobs = [
-            #"{"job_id":"run","status":1}"#,
+            "null", #"{"job_id":"run","status":1}"#,
             #"{"job_id":"ok","status":2,"error_code":"","error_msg":"","execute_msg":" a\nb "}"#,
             #"{"job_id":"text","status":"2"}"#,
             #"{"job_id":"bad","status":-1,"error_code":"CPS0005","error_msg":"Phone not\u0007 found.","execute_msg":"x"}"#,

@@ -42,6 +42,8 @@ struct AnswerClassificationTests {
         Answer(401, "APIG.0301", .unauthenticated, .authenticate),
         Answer(401, "APIGW.9999", .unauthenticated, .authenticate),
         Answer(401, nil, .unauthenticated, .authenticate),
+        Answer(403, "APIGW.0301", .unauthenticated, .authenticate),
+        Answer(400, "APIG.0301", .unauthenticated, .authenticate),
         Answer(429, "APIGW.0308", .throttled, .retry),
         Answer(429, "APIG.0308", .throttled, .retry),
         Answer(200, "APIGW.0308", .throttled, .retry),
@@ -65,6 +67,12 @@ struct AnswerClassificationTests {
         Answer(400, nil, .refused, .split),
         Answer(408, nil, .refused, .retry),
         Answer(500, nil, .refused, .retry),
+        Answer(403, "KOOPHONE.API.7777", .refused, .split),
+        Answer(404, "common.00000404", .refused, .split),
+        // Nobody has said what these mean: the service may have acted.
+        Answer(101, nil, .unknown, .split),
+        Answer(520, nil, .unknown, .retry),
+        Answer(999, nil, .unknown, .retry),
     ]
 
     @Test("says what every documented answer means and what is done about it", arguments: Self.answers)

@@ -12,9 +12,9 @@ struct CommandTrialTests {
         _ failure: ServiceFailure = refusal,
         _ decision: SubmissionDecision = .fail(instances: .rejected),
         code: String? = "C",
-        openParts: Int = 0,
-        refused: Int = CommandTrial.sample,
-        chunks: Int = CommandTrial.sample,
+        open: Int = 0,
+        samples: Int = 6,
+        refused: Int = 6,
         unsent: Int = 5,
         inFlight: Int = 0,
         isCanary: Bool = false
@@ -22,9 +22,9 @@ struct CommandTrialTests {
         trial.next(after: failure, decision) {
             .init(
                 code: code,
-                openParts: openParts,
-                refused: refused,
-                chunks: chunks,
+                open: open,
+                samples: samples,
+                refusedSamples: refused,
                 unsent: unsent,
                 inFlight: inFlight,
                 isCanary: isCanary
@@ -39,36 +39,62 @@ struct CommandTrialTests {
 
     @Test(
         "learns nothing before from a chunk that has another end",
-        arguments: [.hold, .cancel, .fail(instances: .failed), .fail(instances: .rejected), later]
-            as [SubmissionDecision]
+        arguments: [.hold, .cancel, .fail(instances: .failed), later] as [SubmissionDecision]
     )
     func starting(_ decision: SubmissionDecision) {
         #expect(next(.starting, Self.refusal, decision) == .starting)
     }
 
-    @Test("waits for every part of the divided chunk")
-    func openParts() {
-        #expect(next(.dividing, Self.refusal, .split, openParts: 1) == .dividing)
-        #expect(next(.dividing, openParts: 3) == .dividing)
+    @Test("needs no dividing where a chunk has one instance")
+    func single() {
+        #expect(next(.starting) == .sampling)
+        #expect(next(.starting, unsent: 0) == .passed)
+        #expect(next(.starting, isCanary: true) == .passed)
     }
 
-    @Test("tries chunks from elsewhere before it blames the command")
+    @Test(
+        "blames no command for a code that is one of instances",
+        arguments: [1001, 1002, 1012, 2004, 2005, 2006].map { "KOOPHONE.API.\($0)" },
+        [.split, .fail(instances: .rejected)] as [SubmissionDecision]
+    )
+    func instanceCode(_ code: String, _ decision: SubmissionDecision) {
+        let refusal = ServiceFailure(.refused, httpStatus: 200, errorCode: code, message: "m")
+        for trial in [CommandTrial.starting, .dividing, .sampling] {
+            #expect(next(trial, refusal, decision, code: code) == .passed)
+        }
+    }
+
+    @Test(
+        "asks for as much evidence where chunks are small",
+        arguments: [(1, 35), (2, 34), (31, 5), (32, 4), (100, 4)]
+    )
+    func evidence(_ size: Int, _ samples: Int) {
+        #expect(CommandTrial.samples(afterDividing: size) == samples)
+    }
+
+    @Test("waits for every part of the divided chunk, and for every sample")
+    func open() {
+        #expect(next(.dividing, Self.refusal, .split, open: 1) == .dividing)
+        #expect(next(.dividing, open: 3) == .dividing)
+        #expect(next(.sampling, open: 1) == .sampling)
+    }
+
+    @Test("tries single instances from elsewhere before it blames the command")
     func samples() {
-        #expect(next(.dividing, refused: 4) == .sampling)
-        #expect(next(.sampling, Self.refusal, .split, refused: 6) == .sampling)
-        #expect(next(.sampling, Self.refusal, .split, refused: 7) == .refused)
+        #expect(next(.dividing, samples: 0, refused: 0) == .sampling)
+        #expect(next(.sampling) == .refused)
+        #expect(next(.sampling, refused: 5) == .passed)
     }
 
-    @Test("blames the command of a job that has fewer chunks when all of them are refused")
+    @Test("blames the command of a job that has nothing else to try")
     func small() {
-        #expect(next(.dividing, refused: 1, chunks: 1, unsent: 0) == .refused)
-        #expect(next(.dividing, refused: 2, chunks: 3, unsent: 1) == .sampling)
-        #expect(next(.dividing, refused: 2, chunks: 3, unsent: 0) == .passed)
+        #expect(next(.dividing, samples: 0, refused: 0, unsent: 0) == .refused)
+        #expect(next(.dividing, samples: 0, refused: 0, unsent: 0, inFlight: 1) == .dividing)
     }
 
     @Test("waits for what is in flight before it blames the command")
     func inFlight() {
-        #expect(next(.sampling, Self.refusal, .split, inFlight: 1) == .sampling)
+        #expect(next(.sampling, inFlight: 1) == .sampling)
     }
 
     @Test("passes when the refusals differ", arguments: [nil, "D"])

@@ -126,6 +126,16 @@ struct LineStateTests {
         #expect(line.closedUntil == Self.now + .seconds(seconds))
     }
 
+    @Test("closes with the first failure of the endpoint that asks for a pause, for as long as that asks")
+    mutating func endpointAsks() {
+        line.failed(asked: .seconds(40), at: Self.now)
+        #expect(line.phase == .closed(until: Self.now + .seconds(40), reason: .endpoint))
+        line.failed(asked: .seconds(50), at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(50))
+        line.failed(at: Self.now)
+        #expect(line.closedUntil == Self.now + .seconds(50))
+    }
+
     @Test("takes other pauses from the next closing on")
     func otherPauses() {
         var line = line

@@ -156,6 +156,18 @@ struct RateLimitTests {
         #expect(limit.allowance(of: 32, for: .submission, at: Self.start) == 0)
     }
 
+    @Test("goes below a rate that the API names and throttles all the same, because others use it up")
+    func sharedWithOthers() throws {
+        var limit = RateLimit(ceiling: nil, learned: nil, at: Self.start)
+        limit.throttled(named: 20, at: Self.start)
+        limit.throttled(named: 20, at: Self.start + .milliseconds(500))
+        #expect(limit.perSecond == 18.6)
+        limit.throttled(named: 20, at: Self.start + .seconds(5))
+        #expect(try #require(limit.perSecond) < 14)
+        limit.throttled(named: 1.0 / 60, at: Self.start + .seconds(10))
+        #expect(try #require(limit.perSecond) < 0.016)
+    }
+
     @Test("takes another bound at once, and keeps what it has learned below it")
     func otherCeiling() {
         var limit = RateLimit(ceiling: 20, learned: nil, at: Self.start)

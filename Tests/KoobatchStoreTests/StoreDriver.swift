@@ -61,7 +61,7 @@ struct StoreDriver: Sendable {
 
     @discardableResult
     mutating func record(_ answers: SubmissionAnswer...) async throws -> [SubmissionDecision?] {
-        try await turn(answers).decisions
+        try await turn(answers).decisions.map { if case .decided(let decision) = $0 { decision } else { nil } }
     }
 
     func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> SubmissionAnswer {

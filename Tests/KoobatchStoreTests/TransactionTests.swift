@@ -32,7 +32,7 @@ struct TransactionTests {
                 generator: SeededGenerator(seed: 1)
             )
         }
-        #expect(try await turn.value.decisions == [.accept])
+        #expect(try await turn.value.decisions == [.decided(.accept)])
         #expect(try await user.row("SELECT count(DISTINCT task_id), count(job_id) FROM task_map") == ["1", "2"])
     }
 

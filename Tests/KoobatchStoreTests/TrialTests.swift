@@ -68,6 +68,32 @@ struct TrialTests {
         )
     }
 
+    @Test(
+        "is not concluded from a list with a bad instance in every chunk",
+        arguments: [1, 2, 32],
+        ["KOOPHONE.API.2004", "KOOPHONE.API.1000"]
+    )
+    mutating func oneInEveryChunk(_ chunkSize: Int, _ code: String) async throws {
+        _ = try await user.insertJob(instances(640), onTrial: true)
+        try await driver.plan(chunkSize: chunkSize)
+        let guilty = Set(instances(640).enumerated().filter { $0.offset < 32 || $0.offset % 32 == 5 }.map(\.element))
+        _ = try await run { $0.request.instanceIDs.contains(where: guilty.contains) ? code : nil }
+        #expect(
+            try await user.row("SELECT rejected, submitted, pending FROM job_status")
+                == ["\(guilty.count)", "\(640 - guilty.count)", "0"]
+        )
+        #expect(try await Audit.complaints(user).isEmpty)
+    }
+
+    @Test("is concluded where chunks have one instance, too")
+    mutating func singleInstances() async throws {
+        _ = try await user.insertJob(instances(1_000), onTrial: true)
+        try await driver.plan(chunkSize: 1)
+        let (requests, _) = try await run { _ in "KOOPHONE.API.1000" }
+        #expect(requests <= 70)
+        #expect(try await user.row("SELECT state, rejected FROM job_status") == ["failed", "1000"])
+    }
+
     @Test("is not concluded from refusals that differ")
     mutating func differs() async throws {
         _ = try await user.insertJob(instances(640), onTrial: true)
@@ -75,7 +101,8 @@ struct TrialTests {
         let (requests, _) = try await run {
             $0.request.instanceIDs.contains("i3") ? "KOOPHONE.API.2004" : "KOOPHONE.API.1000"
         }
-        #expect(requests == 20 * 63)
+        // Four of the chunks were asked for a sample, and were then one instance smaller.
+        #expect(requests == 20 * 63 - 4)
         #expect(try await user.row("SELECT state, rejected FROM job_status") == ["failed", "640"])
         #expect(try await user.row("SELECT trial FROM job_progress") == ["passed"])
     }
@@ -161,6 +188,9 @@ struct TrialTests {
             try await user.user(
                 "UPDATE chunks SET state = 'failed', rejected = size, next_attempt_at = NULL WHERE id = 1"
             )
+        }
+        await #expect(throws: DatabaseError.self) {
+            try await user.user("UPDATE chunks SET state = 'split', next_attempt_at = NULL WHERE id = 1")
         }
     }
 }
