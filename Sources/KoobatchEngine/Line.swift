@@ -40,7 +40,8 @@ public final class Line: Sendable {
         logger: Logger,
         at now: Timestamp
     ) {
-        let pausedUntil = memory.pausedUntil.flatMap { $0 > now ? $0 : nil }
+        // No longer than a pause can be: the database can be edited, and the clock set.
+        let pausedUntil = memory.pausedUntil.flatMap { $0 > now ? min($0, now + backoff.maximum) : nil }
         let line = LineState(
             base: backoff.base,
             maximum: backoff.maximum,

@@ -134,18 +134,24 @@ public struct Poller: Service {
     }
 
     private func record(_ answers: [PollAnswer], at now: Timestamp) async throws {
-        let ended = try await store.record(answers, schedule: configuration.schedule, at: now)
-        for (answer, ended) in zip(answers, ended) {
+        let results = try await store.recordResults(answers, schedule: configuration.schedule, at: now)
+        for (answer, result) in zip(answers, results) {
             var metadata: Logger.Metadata = [
                 LogKeys.jobID: "\(answer.poll.job.rawValue)",
                 LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
                 LogKeys.taskID: "\(answer.poll.taskID)",
             ]
-            if case .failure(let failure) = answer.result {
+            if case .impossible(let reason) = result {
+                metadata[LogKeys.reason] = "\(reason)"
+                logger.error(
+                    "Results cannot be recorded, because rows of their job were changed by hand; see koobatch doctor --full",
+                    metadata: metadata
+                )
+            } else if case .failure(let failure) = answer.result {
                 metadata[LogKeys.code] = "\(failure.errorCode)"
                 metadata[LogKeys.message] = "\(failure.message)"
                 logger.warning("Results could not be asked for", metadata: metadata)
-            } else if let ended, ended > 0 {
+            } else if let ended = result.ended, ended > 0 {
                 metadata[LogKeys.instances] = "\(ended)"
                 logger.info("Results recorded", metadata: metadata)
             }
