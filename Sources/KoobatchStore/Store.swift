@@ -143,10 +143,7 @@ extension Store {
     /// A number that changes exactly when another connection or process has committed since the last call.
     ///
     /// Cheap: it reads the WAL index (https://sqlite.org/pragma.html#pragma_data_version).
-    /// After a change the next write leaves the lock free for a moment, see `LockBudget`.
     public func foreignChangeCounter() async throws -> Int64 {
-        let counter = try await read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
-        budget.foreignChanges(counter, at: .now)
-        return counter
+        try await read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
     }
 }
