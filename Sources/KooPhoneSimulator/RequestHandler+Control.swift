@@ -8,9 +8,9 @@ extension RequestHandler {
     private static let entriesInOnePart = 256
 
     /// The control API under `/sim`, which is not the real service's.
-    func control(_ method: HTTPRequest.Method, path: Substring, body: ByteBuffer) -> Answer {
+    func control(_ method: HTTPRequest.Method, target: RequestTarget, body: ByteBuffer) -> Answer {
         do {
-            switch (method, path) {
+            switch (method, target.path) {
             case (.put, "/sim/faults"):
                 let plan = try Self.decode(FaultPlan.self, from: body)
                 cloud.withLock { $0.replaceFaults(by: plan) }
@@ -22,6 +22,11 @@ extension RequestHandler {
                 return try Self.encode(FaultPlan())
             case (.get, "/sim/stats"):
                 return try Self.encode(cloud.withLock { $0.statistics })
+            case (.get, "/sim/arrivals"):
+                return arrivals(
+                    prefix: target.value(of: "prefix") ?? "",
+                    limit: target.value(of: "limit").flatMap { Int($0) } ?? .max
+                )
             case (.post, "/sim/reset"):
                 cloud.withLock { $0.reset() }
                 return Answer(status: .noContent)
@@ -56,6 +61,29 @@ extension RequestHandler {
             try await body.write(buffer)
         }
         try await body.finish(nil)
+    }
+
+    /// `GET /sim/arrivals`: when submissions arrived, to the microsecond, and the first instance that each names.
+    ///
+    /// - Parameters:
+    ///   - prefix: of that instance, as it stands in the request's JSON.
+    ///   - limit: the most lines, from the first submission on.
+    private func arrivals(prefix: Substring, limit: Int) -> Answer {
+        let entries = cloud.withLock { $0.journal.entries }
+        var buffer = ByteBuffer()
+        var lines = 0
+        for (index, entry) in entries.enumerated() {
+            guard lines < limit else { break }
+            guard let instance = entry.text.firstInstance, instance.starts(with: prefix.utf8) else { continue }
+            let microseconds = Int64((entry.at.timeIntervalSince1970 * 1_000_000).rounded())
+            buffer.writeString(#"{"n":\#(index + 1),"microseconds":\#(microseconds),"instance_id":""#)
+            buffer.writeBytes(instance)
+            buffer.writeStaticString("\"}\n")
+            lines += 1
+        }
+        var answer = Answer(body: buffer)
+        answer.fields[.contentType] = "application/jsonl"
+        return answer
     }
 
     private static func decode<Value: Decodable>(_ type: Value.Type, from body: ByteBuffer) throws -> Value {

@@ -56,7 +56,7 @@ final class RequestHandler: Sendable {
             return issueToken(body)
         }
         if path.hasPrefix("/sim/") {
-            return control(head.method, path: path, body: body)
+            return control(head.method, target: target, body: body)
         }
         return Refusal.unknownPath.answer
     }

@@ -42,6 +42,12 @@ struct SubmittedText: Sendable {
         commandBytes.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The first of the instances; nil when there is none.
+    var firstInstance: ArraySlice<UInt8>? {
+        guard instanceCount > 0 else { return nil }
+        return bytes[Int(commandEnd)...].prefix { $0 != Self.terminator }
+    }
+
     var instanceIDs: [String] {
         var ids: [String] = []
         ids.reserveCapacity(Int(instanceCount))

@@ -19,7 +19,8 @@ struct KoophoneSim: AsyncParsableCommand {
 
             CONTROL, while it runs: PUT, GET, DELETE /sim/faults
               GET /sim/journal (?after=N), what really happened, as JSON Lines
-              GET /sim/stats; POST /sim/reset
+              GET /sim/arrivals (?prefix=INSTANCE&limit=N), when submissions came,
+              in microseconds; GET /sim/stats; POST /sim/reset
               PUT /sim/tokens {"valid": [], "expired": [], "revoke_issued": false}
 
             FAULT PLAN: {"seed": 7, "duration": 0.2,

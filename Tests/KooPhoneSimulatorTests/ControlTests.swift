@@ -56,6 +56,29 @@ import Testing
         }
     }
 
+    @Test func arrivalsAreToldToTheMicrosecondAndByTheFirstInstance() async throws {
+        try await withSimulator { client in
+            _ = try await client.submit("ls", ["a1", "b9"])
+            client.clock.advance(0.000_250)
+            _ = try await client.submit("ls", ["b1"])
+            client.clock.advance(1.5)
+            _ = try await client.submit("ls", ["b2", "a9"])
+            _ = try await client.submit("ls", [])
+            func arrivals(_ query: String = "") async throws -> [String] {
+                try await client.send("GET", "/sim/arrivals\(query)").body.split(separator: "\n").map(String.init)
+            }
+            let lines = [
+                #"{"n":1,"microseconds":1750000000000000,"instance_id":"a1"}"#,
+                #"{"n":2,"microseconds":1750000000000250,"instance_id":"b1"}"#,
+                #"{"n":3,"microseconds":1750000001500250,"instance_id":"b2"}"#,
+            ]
+            #expect(try await arrivals() == lines)
+            #expect(try await arrivals("?prefix=b") == [lines[1], lines[2]])
+            #expect(try await arrivals("?prefix=b&limit=1") == [lines[1]])
+            #expect(try await arrivals("?prefix=c").isEmpty)
+        }
+    }
+
     @Test func theCountersAddUp() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"rules": [{"kind": "drop_before", "skip": 1, "times": 1}]}"#)
