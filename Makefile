@@ -6,7 +6,7 @@
 # make check   what make deb built: libraries, contents, manual
 # make systemd the package under a real systemd; needs root, systemd-container and debootstrap
 # make lint    formatting and shell scripts
-# make bench   figures: throughput, latency, idle cost
+# make bench   every figure of the release build, beside its peers; BENCH='--quick latency idle' for less
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := $(SWIFT_FLAGS) -c release --static-swift-stdlib
 
@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/koobatch/Version
 ARCHITECTURE = $(shell dpkg --print-architecture)
 PACKAGE = .build/koobatch_$(VERSION)_$(ARCHITECTURE).deb
 SIMULATOR = $(firstword $(wildcard .build/release/koophone-sim .build/debug/koophone-sim))
-SCRIPTS := .ci/run Tests/setup.sh Tests/Demo/*.sh Tests/Release/*.sh Tests/Systemd/*.sh \
+SCRIPTS := .ci/run Tests/setup.sh Tests/Demo/*.sh Tests/Peers/*.sh Tests/Release/*.sh Tests/Systemd/*.sh \
 	etc/debian/build.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm
 
 PREFIX := /usr
@@ -80,7 +80,8 @@ bench: setup
 	swift build $(RELEASE_FLAGS) --product koobatch
 	swift build $(RELEASE_FLAGS) --product koophone-sim
 	swift build $(RELEASE_FLAGS) --product koobatch-bench
-	"$$(swift build $(RELEASE_FLAGS) --show-bin-path)/koobatch-bench"
+	Tests/Peers/setup.sh .build/peers
+	"$$(swift build $(RELEASE_FLAGS) --show-bin-path)/koobatch-bench" --json .build/bench.json $(BENCH)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests migrations

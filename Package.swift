@@ -166,11 +166,11 @@ let package = Package(
             dependencies: [
                 "KoobatchCloud",
                 "KoobatchCore",
-                "KoobatchStore",
                 "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            path: "Tests/Benchmark",
             swiftSettings: strict
         ),
 

@@ -13,7 +13,7 @@ enum Limits {
                 defer { bed.tearDown() }
                 let plan =
                     #"{"limit": {"per_second": \#(perSecond), "named": \#(isNamed), "retry_after": \#(retryAfter)}}"#
-                try bed.control("-X", "PUT", "-d", plan, "/sim/faults")
+                try bed.faults(plan)
                 try bed.startDaemon()
                 // Queries share the limit: less than half of these chunks are submitted in the time.
                 try bed.insert(instances: 32 * Int(learning + 2 * seconds) * perSecond)
@@ -43,8 +43,7 @@ enum Limits {
     }
 
     private static func requests(_ bed: TestBed) throws -> (received: Int, throttled: Int) {
-        let text = try bed.control("/sim/stats")
-        let counts = try JSONDecoder().decode([String: Int].self, from: Data(text.utf8))
+        let counts = try bed.counts()
         func sum(_ names: String...) -> Int { names.reduce(0) { $0 + (counts[$1] ?? 0) } }
         return (
             sum("submissions_received", "queries_received"), sum("submissions_throttled", "queries_throttled")

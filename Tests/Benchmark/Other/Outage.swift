@@ -51,7 +51,7 @@ enum Outage {
              WHERE command_job_id = \(job)
             """
         ).split(separator: "|").compactMap { Double($0) }
-        guard times.count == 2 else { throw TestBed.Failed(description: "nothing was submitted") }
+        guard times.count == 2 else { throw Failed(description: "nothing was submitted") }
         return (times[0], times[1])
     }
 }
