@@ -61,6 +61,9 @@ struct Figure: Encodable {
         self.init(name, [], .count, note: reason)
     }
 
+    /// The same without a judgement.
+    var withoutTarget: Figure { Figure(name, values, unit, note: note) }
+
     var median: Double? { values.quantile(0.5) }
 
     var verdict: Verdict? {

@@ -70,7 +70,9 @@ struct Table: ParsableCommand {
         for measure in Self.measures where measures.isEmpty || measures.contains(measure.name) {
             setup.progress("\(measure.name): \(measure.abstract)")
             do {
-                table.figures += try measure.figures(setup)
+                let figures = try measure.figures(setup)
+                // Bounds are for jobs of full size.
+                table.figures += quick ? figures.map(\.withoutTarget) : figures
             } catch {
                 table.figures.append(Figure(missing: measure.name, because: "failed: \(error)"))
                 setup.progress("failed: \(error)")

@@ -32,7 +32,8 @@ enum History {
 
     /// What a daemon would have written for the chunks 0, 1, 2, … of the table n.
     private static var rows: String {
-        let time = "'2026-01-01T00:00:00.000Z'"
+        // Too young to be deleted by the daemon, which would be measured with it.
+        let time = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
         let all = "'[\((0..<32).map(String.init).joined(separator: ","))]'"
         return """
             INSERT INTO command_jobs (id, command, instance_ids, state, run_at, created_at, started_at, finished_at)
