@@ -35,6 +35,7 @@ enum History {
         // Too young to be deleted by the daemon, which would be measured with it.
         let time = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
         let all = "'[\((0..<32).map(String.init).joined(separator: ","))]'"
+        let states = "'\(String(repeating: "s", count: 32))'"
         return """
             INSERT INTO command_jobs (id, command, instance_ids, state, run_at, created_at, started_at, finished_at)
             SELECT c / \(chunksOfJob) + 1, 'ls', json_group_array('h' || (c * 32 + value)), 'succeeded',
@@ -42,19 +43,22 @@ enum History {
               FROM n JOIN json_each(\(all))
              GROUP BY c / \(chunksOfJob);
 
-            INSERT INTO job_progress (command_job_id, job_state, priority, run_at, total, planned, plan_limit, succeeded)
-            SELECT id, state, 0, run_at, total, total, total, total
+            INSERT INTO job_progress (command_job_id, job_state, priority, run_at, is_due, total, planned, plan_limit,
+                                      succeeded, slow_start)
+            SELECT id, state, 0, run_at, 1, total, total, total, total, 0
               FROM (SELECT id, state, run_at, json_array_length(instance_ids) AS total FROM command_jobs);
 
             INSERT INTO chunks (id, command_job_id, state, task_id, attempts, submitted_at, finished_at, polls, size,
-                                succeeded, instance_ids)
-            SELECT c + 1, c / \(chunksOfJob) + 1, 'finished', printf('%032x', c), 1, \(time), \(time), 1, 32, 32,
-                   (SELECT json_group_array('h' || (c * 32 + value)) FROM json_each(\(all)))
+                                succeeded)
+            SELECT c + 1, c / \(chunksOfJob) + 1, 'finished', printf('%032x', c), 1, \(time), \(time), 1, 32, 32
               FROM n;
 
-            INSERT INTO instance_jobs (chunk_id, instance_id, job_id, state, output, finished_at)
-            SELECT c + 1, 'h' || (c * 32 + value), printf('%032x', c * 32 + value), 'succeeded', 'ok', \(time)
-              FROM n JOIN json_each(\(all));
+            INSERT INTO chunk_instances (chunk_id, instance_ids, job_ids, states, outputs)
+            SELECT c + 1,
+                   (SELECT json_group_array('h' || (c * 32 + value)) FROM json_each(\(all))),
+                   (SELECT json_group_array(printf('%032x', c * 32 + value)) FROM json_each(\(all))),
+                   \(states), '"ok"'
+              FROM n;
 
             INSERT INTO attempts (chunk_id, request_id, started_at, finished_at, outcome, http_status)
             SELECT c + 1, printf('%032x', c), \(time), \(time), 'accepted', 200 FROM n;
