@@ -10,6 +10,8 @@ struct Machine: Encodable {
     let processor: String
     let cores: Int
     let memoryMiB: Int
+    /// Of the minute before: more than a small part of a core means that other programs disturb the figures.
+    let loadAverage: Double
     /// What the disk under the databases takes to make 4 KiB durable, in milliseconds: the median of 50.
     let syncMilliseconds: Double
 
@@ -23,13 +25,16 @@ struct Machine: Encodable {
         processor = model.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
         cores = ProcessInfo.processInfo.activeProcessorCount
         memoryMiB = Int(ProcessInfo.processInfo.physicalMemory >> 20)
+        var averages = [0.0]
+        loadAverage = getloadavg(&averages, 1) == 1 ? averages[0] : 0
         syncMilliseconds = try Self.syncSeconds() * 1_000
     }
 
     var lines: [String] {
         [
             "koobatch \(koobatch), SQLite \(sqlite), \(kernel), \(cores) cores of \(processor), \(memoryMiB) MiB",
-            "\(measuredAt); making 4 KiB durable takes \(digits(syncMilliseconds)) ms",
+            "\(measuredAt); load average before \(digits(loadAverage)); making 4 KiB durable takes "
+                + "\(digits(syncMilliseconds)) ms",
         ]
     }
 
