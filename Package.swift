@@ -44,11 +44,7 @@ let package = Package(
             name: "KoobatchMigrations",
             path: "migrations",
             resources: [
-                .embedInCode("0001_initial.sql"),
-                .embedInCode("0002_results.sql"),
-                .embedInCode("0003_steering.sql"),
-                .embedInCode("0004_operation.sql"),
-                .embedInCode("0005_guards.sql"),
+                .embedInCode("0001_schema.sql")
             ],
             swiftSettings: strict
         ),
@@ -75,9 +71,11 @@ let package = Package(
         ),
 
         // Floor 1: the only SQL in Swift, and the only HTTP.
+        .target(name: "CSQLiteSettings"),
         .target(
             name: "KoobatchStore",
             dependencies: [
+                "CSQLiteSettings",
                 "KoobatchCore",
                 "KoobatchMigrations",
                 .product(name: "CoreMetrics", package: "swift-metrics"),

@@ -8,19 +8,18 @@ public enum Migrations {
         public let sql: String
     }
 
-    /// Every migration in order; versions count from 1 without gaps.
+    /// Every migration in order.
     ///
-    /// Landed ones are never edited.
+    /// Landed ones are never edited from the first release on.
     public static let all: [Migration] = [
-        Migration(version: 1, sql: String(decoding: PackageResources._001_initial_sql, as: UTF8.self)),
-        Migration(version: 2, sql: String(decoding: PackageResources._002_results_sql, as: UTF8.self)),
-        Migration(version: 3, sql: String(decoding: PackageResources._003_steering_sql, as: UTF8.self)),
-        Migration(version: 4, sql: String(decoding: PackageResources._004_operation_sql, as: UTF8.self)),
-        Migration(version: 5, sql: String(decoding: PackageResources._005_guards_sql, as: UTF8.self)),
+        Migration(version: 10, sql: String(decoding: PackageResources._001_schema_sql, as: UTF8.self))
     ]
 
     /// The version of a database that every migration has been applied to.
-    public static var current: Int { all.count }
+    public static var current: Int { all.last?.version ?? 0 }
+
+    /// Versions below belong to pre-releases, whose databases cannot be upgraded.
+    public static let oldest = 10
 
     /// What `PRAGMA application_id` is in a koobatch database.
     public static let applicationID = 1_265_594_210

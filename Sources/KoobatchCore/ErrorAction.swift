@@ -4,14 +4,16 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
     case retry
     /// Fail the chunk.
     case fail
-    /// Halve the chunk until the guilty instances stand alone, which are rejected.
+    /// Halve the chunk; an instance refused alone is rejected.
     case split
-    /// Halve likewise; an instance that stands alone is tried again.
+    /// Halve likewise; an instance refused alone is tried again.
     case isolate
     /// Renew the credentials, then try again.
     case authenticate
-    /// Nothing can succeed: hold everything and probe.
+    /// Nothing can succeed: pause all requests and probe.
     case stop
+    /// The API may have acted: the job's `on_unknown` decides.
+    case unknown
 
     /// The action for a code that `error_policies` does not list, by the status of the answer.
     ///

@@ -14,6 +14,7 @@ extension ServiceFailure {
             case .authenticate: .unauthenticated
             case .retry: outcome == .unauthenticated ? .refused : outcome
             case .split, .isolate, .fail, .stop: .refused
+            case .unknown: .unknown
             }
         guard judged != outcome else { return self }
         return ServiceFailure(

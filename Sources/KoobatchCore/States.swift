@@ -1,6 +1,7 @@
 /// A state machine's state that knows where it can go.
 ///
-/// The schema enforces the same table for every writer; one test holds the two against each other, pair by pair.
+/// The schema enforces it for what people write, the store's guarded statements keep it for the daemon; tests hold them
+/// against each other, pair by pair.
 public protocol State: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
     /// The states that may follow this one.
     var successors: Set<Self> { get }
@@ -33,7 +34,7 @@ public enum CommandJobState: String, State {
     case submitted
 
     /// The states that may follow this one; `queued` after an end runs again what did not succeed, and a result that comes
-    /// late betters an end.
+    /// late improves an end.
     public var successors: Set<CommandJobState> {
         switch self {
         case .queued: [.running, .paused, .cancelled, .expired]
@@ -69,10 +70,10 @@ public enum ChunkState: String, State {
     /// Replaced by smaller chunks.
     case split
 
-    /// The states that may follow this one; `pending` fails without being sent when the API refuses the job's command.
+    /// The states that may follow this one.
     public var successors: Set<ChunkState> {
         switch self {
-        case .pending: [.submitting, .cancelled, .failed]
+        case .pending: [.submitting, .cancelled]
         case .submitting: [.submitted, .pending, .failed, .unknown, .cancelled, .split]
         case .submitted: [.finished]
         case .unknown: [.pending, .failed]

@@ -68,6 +68,8 @@ extension SubmissionDecision {
         now: Timestamp,
         generator: inout some RandomNumberGenerator
     ) -> SubmissionDecision {
+        let action = policies.action(code: failure.errorCode, httpStatus: failure.httpStatus)
+        let isUnknown = failure.outcome == .unknown || (failure.outcome == .refused && action == .unknown)
         func delay() -> Duration {
             let jittered = backoff.delay(afterFailures: context.attempts, using: &generator)
             return max(jittered, min(failure.retryAfter ?? .zero, backoff.maximum))
@@ -76,12 +78,12 @@ extension SubmissionDecision {
             .retry(at: now + delay(), charged: false)
         }
         func retry() -> SubmissionDecision {
-            guard isCharged || failure.outcome == .unknown else { return retryUncharged() }
+            guard isCharged || isUnknown else { return retryUncharged() }
             guard context.attempts < context.maxAttempts else { return .fail(instances: .failed) }
             return .retry(at: now + delay(), charged: true)
         }
 
-        if failure.outcome == .unknown {
+        if isUnknown {
             guard context.jobState.sends else { return .fail(instances: .unknown) }
             return switch context.onUnknown {
             case .hold: .hold
@@ -99,8 +101,8 @@ extension SubmissionDecision {
             // Due as soon as the line opens: with new credentials nothing is left to wait for.
             return .retry(at: now, charged: false)
         case .refused:
-            switch policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) {
-            case .retry: return retry()
+            switch action {
+            case .retry, .unknown: return retry()
             case .fail: return .fail(instances: .failed)
             case .split: return context.size > 1 ? .split : .fail(instances: .rejected)
             case .isolate: return context.size > 1 ? .split : retry()

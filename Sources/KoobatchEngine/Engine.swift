@@ -3,7 +3,7 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// The stages, wired together: insert → plan → submit → poll.
+/// The stages, wired together: insert → submit → poll, and what is planned beside them.
 public struct Engine: Sendable {
     /// How the engine works.
     public struct Configuration: Hashable, Sendable {
@@ -112,7 +112,7 @@ public struct Engine: Sendable {
             Submitter(
                 configuration: {
                     let now = settings.current
-                    return .init(maxInFlight: now.maxInFlight, rules: now.rules)
+                    return .init(maxInFlight: now.maxInFlight, chunkSize: now.chunkSize, rules: now.rules)
                 },
                 store: store,
                 service: service,

@@ -3,10 +3,12 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// Cuts due jobs into chunks, in slices that hold the write lock for milliseconds.
+/// Plans what a claim does not cut from a job's list: what runs again, and what waited for other jobs.
+///
+/// It works in slices that hold the write lock for about a millisecond.
 public struct Planner: Service {
-    /// Chunks written in one transaction.
-    private static let chunksPerSlice = 256
+    /// Earlier chunks that are looked at in one transaction.
+    private static let chunksPerSlice = 32
 
     private let settings: @Sendable () -> Int
     private var chunkSize: Int { settings() }
@@ -14,7 +16,6 @@ public struct Planner: Service {
     private let inboxes: Inboxes
     private let time: EngineTime
     private let logger: Logger
-    private let metrics = EngineMetrics()
 
     /// Creates a planner; it does nothing before `run()`.
     public init(
@@ -55,22 +56,15 @@ public struct Planner: Service {
         }
     }
 
-    /// A large job's list is parsed once and kept while its slices are written.
-    private struct Parsed {
-        let job: CommandJobID
-        let instances: [String]
-    }
-
     /// Plans everything that is due; jobs that the schema keeps back are left out until the next time.
     ///
     /// - Parameter reported: what the log knows of such jobs.
     /// - Returns: those that there are still.
     private func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
         var stuck: Set<StuckJob> = []
-        var parsed: Parsed?
         while !Task.isCancelled {
             do {
-                guard try await step(&parsed, except: Set(stuck.map(\.id))) else { break }
+                guard try await step(except: Set(stuck.map(\.id))) else { break }
             } catch let job as StuckJob {
                 stuck.insert(job)
                 if !reported.contains(job) {
@@ -85,7 +79,7 @@ public struct Planner: Service {
     }
 
     /// One slice of each kind of planning; whether there may be more.
-    private func step(_ parsed: inout Parsed?, except stuck: Set<CommandJobID>) async throws -> Bool {
+    private func step(except stuck: Set<CommandJobID>) async throws -> Bool {
         inboxes.planner.getsOn()
         let now = time.now
         let chunkSize = chunkSize
@@ -95,52 +89,8 @@ public struct Planner: Service {
             chunks: Self.chunksPerSlice,
             except: stuck
         )
-        let freed = try await store.planFreed(
-            at: now,
-            chunkSize: chunkSize,
-            instances: Self.chunksPerSlice * chunkSize,
-            except: stuck
-        )
-        let rejected = try await store.rejectRefused(at: now, chunks: Self.chunksPerSlice)
-        let jobs = try await store.jobsToPlan(
-            at: now,
-            instances: Self.chunksPerSlice * chunkSize,
-            known: parsed?.job,
-            except: stuck
-        )
-        let hasMoved = replanned || freed || rejected
-        if jobs.isEmpty, !hasMoved { return false }
-        var slices: [PlannedSlice] = []
-        var room = Self.chunksPerSlice
-        for job in jobs where room > 0 {
-            guard let instances = try instances(of: job, parsed: &parsed) else { continue }
-            let wanted = instances[job.planned..<min(job.planLimit, instances.count)]
-            let chunks = Chunking.chunks(of: wanted.prefix(room * chunkSize), size: chunkSize)
-            slices.append(PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init)))
-            room -= chunks.count
-        }
-        let written = try await store.plan(slices, at: now)
-        metrics.planned(written.chunks)
-        logger.debug("Chunks planned", metadata: [LogKeys.chunks: "\(written.chunks)"])
-        if written.chunks > 0 || replanned || freed { inboxes.submitter.ring() }
-        return written.advanced || hasMoved
+        let freed = try await store.freeBlocked(at: now, chunkSize: chunkSize)
+        if replanned || freed { inboxes.submitter.ring() }
+        return replanned || freed
     }
-
-    private func instances(of job: PlannableJob, parsed: inout Parsed?) throws -> [String]? {
-        if let parsed, parsed.job == job.id { return parsed.instances }
-        do {
-            let instances = try job.parseInstanceIDs()
-            guard instances.count == job.total else { throw DamagedList() }
-            if instances.count > Self.chunksPerSlice * chunkSize { parsed = Parsed(job: job.id, instances: instances) }
-            return instances
-        } catch {
-            logger.error(
-                "The instance_ids of a job were damaged after the insert; cancel the job and insert it again",
-                metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.message: "\(error)"]
-            )
-            return nil
-        }
-    }
-
-    private struct DamagedList: Error {}
 }

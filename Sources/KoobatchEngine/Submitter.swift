@@ -13,15 +13,21 @@ public struct Submitter: Service {
     public struct Configuration: Sendable {
         /// Requests in flight at once.
         public let maxInFlight: Int
+        /// Instances in a new chunk.
+        public let chunkSize: Int
         /// How to decide about chunks.
         public let rules: SubmissionRules
 
         /// Creates a configuration.
-        public init(maxInFlight: Int, rules: SubmissionRules) {
+        public init(maxInFlight: Int, chunkSize: Int, rules: SubmissionRules) {
             self.maxInFlight = maxInFlight
+            self.chunkSize = chunkSize
             self.rules = rules
         }
     }
+
+    /// How long an acceptance that cannot be recorded is kept before it is tried again.
+    private static let pauseBeforeRecordingAgain = Duration.seconds(5)
 
     private let settings: @Sendable () -> Configuration
     private var configuration: Configuration { settings() }
@@ -31,6 +37,7 @@ public struct Submitter: Service {
     private let line: Line
     private let time: EngineTime
     private let logger: Logger
+    private let metrics = EngineMetrics()
 
     /// Creates a submitter; it does nothing before `run()`.
     public init(
@@ -81,18 +88,23 @@ public struct Submitter: Service {
                     let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
                     if admission.isProbe { probe = turn.claims.first?.attempt }
                     for (answer, result) in zip(unrecorded, turn.decisions) { log(answer, result) }
-                    inFlight += turn.claims.count - unrecorded.count
+                    // An acceptance is never dropped: what cannot be recorded now is tried again.
+                    let kept = zip(unrecorded, turn.decisions).filter { $0.isAccepted && $1.isImpossible }.map(\.0)
+                    inFlight += turn.claims.count - unrecorded.count + kept.count
+                    metrics.planned(turn.claims.count(where: \.isNew))
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
                     // A refusal can be the one that shows the command to be refused.
                     if unrecorded.contains(where: { !$0.isAccepted }) { inboxes.planner.ring() }
                     if !unrecorded.isEmpty { inboxes.announcer.ring() }
-                    unrecorded = []
+                    unrecorded = kept
+                    if mail.isStopping, inFlight == kept.count { return }
                     trouble.passed()
                     for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = admission.places < wanted ? line.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
-                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more].compactMap(\.self).min()
+                    let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
+                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -143,6 +155,7 @@ public struct Submitter: Service {
             answers: answers,
             isCharged: !line.isEndpointFailing,
             places: admission.places,
+            chunkSize: configuration.chunkSize,
             rules: configuration.rules,
             at: now,
             generator: SystemRandomNumberGenerator()
@@ -195,6 +208,12 @@ public struct Submitter: Service {
         case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata)
         case .decided(.fail): logger.error("Chunk failed", metadata: metadata)
         }
+    }
+}
+
+extension RecordedAnswer {
+    fileprivate var isImpossible: Bool {
+        if case .impossible = self { true } else { false }
     }
 }
 

@@ -20,24 +20,24 @@ enum DatabaseFlaws {
                   FROM command_jobs AS j
                   LEFT JOIN job_progress AS p ON p.command_job_id = j.id
                   LEFT JOIN (SELECT command_job_id,
-                                    sum(state = 'pending')                                 AS waiting_chunks,
-                                    sum(state IN ('submitting', 'submitted'))              AS in_flight_chunks,
-                                    sum(state = 'unknown')                                 AS held_chunks,
-                                    sum(iif(state IN ('pending', 'submitting'), size, 0))  AS waiting_instances,
-                                    sum(submitted)                                         AS submitted,
-                                    sum(succeeded)                                         AS succeeded,
-                                    sum(failed)                                            AS failed,
-                                    sum(unknown)                                           AS unknown,
-                                    sum(cancelled)                                         AS cancelled,
-                                    sum(rejected)                                          AS rejected
+                                    sum(state = 'pending')                    AS waiting_chunks,
+                                    sum(state = 'pending' AND blocked = 1)    AS blocked_chunks,
+                                    sum(state IN ('submitting', 'submitted')) AS in_flight_chunks,
+                                    sum(state = 'unknown')                    AS held_chunks,
+                                    sum(submitted)                            AS submitted,
+                                    sum(succeeded)                            AS succeeded,
+                                    sum(failed)                               AS failed,
+                                    sum(unknown)                              AS unknown,
+                                    sum(cancelled)                            AS cancelled,
+                                    sum(rejected)                             AS rejected
                                FROM chunks
                               GROUP BY command_job_id) AS c ON c.command_job_id = j.id
                  WHERE p.command_job_id IS NULL
                     OR (p.deleting = 0
-                        AND (p.waiting_chunks, p.in_flight_chunks, p.held_chunks, p.waiting_instances,
+                        AND (p.waiting_chunks, p.blocked_chunks, p.in_flight_chunks, p.held_chunks,
                              p.submitted, p.succeeded, p.failed, p.unknown, p.rejected, p.cancelled)
-                            IS NOT (coalesce(c.waiting_chunks, 0), coalesce(c.in_flight_chunks, 0),
-                                    coalesce(c.held_chunks, 0), coalesce(c.waiting_instances, 0),
+                            IS NOT (coalesce(c.waiting_chunks, 0), coalesce(c.blocked_chunks, 0),
+                                    coalesce(c.in_flight_chunks, 0), coalesce(c.held_chunks, 0),
                                     coalesce(c.submitted, 0), coalesce(c.succeeded, 0), coalesce(c.failed, 0),
                                     coalesce(c.unknown, 0), coalesce(c.rejected, 0),
                                     coalesce(c.cancelled, 0)
@@ -52,22 +52,18 @@ enum DatabaseFlaws {
             sql: """
                 SELECT c.id
                   FROM chunks AS c
+                  LEFT JOIN chunk_instances AS d ON d.chunk_id = c.id
                   JOIN job_progress AS p ON p.command_job_id = c.command_job_id AND p.deleting = 0
-                  LEFT JOIN (SELECT chunk_id,
-                                    sum(state = 'submitted') AS submitted,
-                                    sum(state = 'succeeded') AS succeeded,
-                                    sum(state = 'failed')    AS failed,
-                                    sum(state = 'unknown')   AS unknown
-                               FROM instance_jobs
-                              WHERE superseded = 0
-                              GROUP BY chunk_id) AS i ON i.chunk_id = c.id
-                 WHERE c.task_id IS NOT NULL
-                   AND (c.submitted, c.succeeded, c.failed, c.unknown)
-                       IS NOT (coalesce(i.submitted, 0), coalesce(i.succeeded, 0), coalesce(i.failed, 0),
-                               coalesce(i.unknown, 0))
+                 WHERE d.chunk_id IS NULL
+                    OR (c.task_id IS NOT NULL
+                        AND (length(d.states) IS NOT c.size
+                             OR c.submitted <> c.size - length(replace(d.states, 'a', ''))
+                             OR c.succeeded <> c.size - length(replace(d.states, 's', ''))
+                             OR c.failed <> c.size - length(replace(d.states, 'f', ''))
+                             OR c.unknown <> c.size - length(replace(d.states, 'u', ''))))
                  LIMIT 1
                 """
         )
-        return chunk.map { "the counts of chunk \($0) are not those of its instance_jobs" }
+        return chunk.map { "the counts of chunk \($0) are not those of its instances" }
     }
 }

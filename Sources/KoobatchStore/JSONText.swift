@@ -2,46 +2,80 @@ import Foundation
 import KoobatchCore
 
 /// JSON that goes into or comes out of the database as text.
-///
-/// Lists of instance ids and mappings enter SQLite as one parameter that `json_each` reads: far cheaper than binding a
-/// row per instance.
 enum JSONText {
     /// A JSON array of strings.
     static func array(_ strings: some Sequence<String>) -> String {
+        optionalArray(strings.lazy.map { $0 })
+    }
+
+    /// A JSON array of strings; `nil` is `null`.
+    static func optionalArray(_ strings: some Sequence<String?>) -> String {
         var text = "["
         var first = true
         for string in strings {
             if !first { text += "," }
             first = false
-            append(string, to: &text)
+            if let string { append(string, to: &text) } else { text += "null" }
         }
         text += "]"
         return text
     }
 
-    /// A JSON array of ids.
-    static func array(_ jobs: Set<CommandJobID>) -> String {
-        "[" + jobs.map { "\($0.rawValue)" }.joined(separator: ",") + "]"
+    /// A JSON string.
+    static func string(_ string: String) -> String {
+        var text = ""
+        append(string, to: &text)
+        return text
     }
 
-    /// A JSON object in the order given; `nil` is `null`.
-    static func object(_ members: some Sequence<(key: String, value: String?)>) -> String {
-        var text = "{"
-        var first = true
-        for (key, value) in members {
-            if !first { text += "," }
-            first = false
-            append(key, to: &text)
-            text += ":"
-            if let value { append(value, to: &text) } else { text += "null" }
-        }
-        text += "}"
-        return text
+    /// A JSON array of numbers.
+    static func array(_ ids: some Sequence<Int64>) -> String {
+        "[" + ids.map { "\($0)" }.joined(separator: ",") + "]"
     }
 
     /// The strings of a JSON array; throws what the decoder throws for anything else.
     static func strings(_ text: String) throws -> [String] {
-        try JSONDecoder().decode([String].self, from: Data(text.utf8))
+        if let plain = plain(text) { return plain.compactMap(\.self) }
+        return try JSONDecoder().decode([String].self, from: Data(text.utf8))
+    }
+
+    /// The strings and nulls of a JSON array; throws what the decoder throws for anything else.
+    static func optionalStrings(_ text: String) throws -> [String?] {
+        try plain(text) ?? JSONDecoder().decode([String?].self, from: Data(text.utf8))
+    }
+
+    /// Reads what koobatch writes most: an array without spaces and escapes; `nil` for everything else.
+    private static func plain(_ text: String) -> [String?]? {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count >= 2, bytes[0] == UInt8(ascii: "["), bytes[bytes.count - 1] == UInt8(ascii: "]") else {
+                return nil
+            }
+            var strings: [String?] = []
+            var at = 1
+            let end = bytes.count - 1
+            while at < end {
+                if bytes[at] == UInt8(ascii: "\"") {
+                    var close = at + 1
+                    while close < end, bytes[close] != UInt8(ascii: "\"") {
+                        if bytes[close] == UInt8(ascii: "\\") { return nil }
+                        close += 1
+                    }
+                    guard close < end else { return nil }
+                    strings.append(String(decoding: bytes[(at + 1)..<close], as: UTF8.self))
+                    at = close + 1
+                } else if at + 4 <= end, bytes[at..<(at + 4)].elementsEqual("null".utf8) {
+                    strings.append(nil)
+                    at += 4
+                } else {
+                    return nil
+                }
+                if at == end { return strings }
+                guard bytes[at] == UInt8(ascii: ","), at + 1 < end else { return nil }
+                at += 1
+            }
+            return strings
+        }
     }
 
     /// Appends a string literal of JSON (RFC 8259, section 7).

@@ -25,6 +25,8 @@ public struct MaintenanceConnection: Sendable {
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             try db.execute(sql: "PRAGMA secure_delete = OFF")
+            // A job is deleted a little at a time, which a trigger refuses to people.
+            try db.disableTriggers()
         }
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)

@@ -6,7 +6,8 @@ enum Migrator {
     /// Throws unless the database is koobatch's and of the current version.
     static func check(_ db: Database, path: String) throws {
         let version = try version(db, path: path)
-        let known = Migrations.all.count
+        let known = Migrations.current
+        if (1..<Migrations.oldest).contains(version) { throw StoreError.preRelease(path: path, version: version) }
         if version > known { throw StoreError.newer(path: path, version: version, known: known) }
         if version < known { throw StoreError.older(path: path, version: version, known: known) }
     }
@@ -14,7 +15,8 @@ enum Migrator {
     /// Applies what is missing, each migration in a transaction of its own; a crash leaves a whole version.
     static func migrate(_ db: Database, path: String) throws -> (from: Int, to: Int) {
         let from = try version(db, path: path)
-        let known = Migrations.all.count
+        let known = Migrations.current
+        if (1..<Migrations.oldest).contains(from) { throw StoreError.preRelease(path: path, version: from) }
         if from > known { throw StoreError.newer(path: path, version: from, known: known) }
         for migration in Migrations.all {
             try db.inTransaction(.immediate) {

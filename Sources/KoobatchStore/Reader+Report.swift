@@ -63,36 +63,14 @@ extension Reader {
         }
     }
 
-    /// The groups come in the order of their text, whatever their number; the commonest are kept.
+    /// However many groups there are, the commonest are kept.
     private static func outputs(of job: CommandJobID, _ db: Database) throws -> ([JobReport.Output], Int) {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT state, error_code, output, count(*), min(instance_id)
-                  FROM (SELECT i.state,
-                               i.error_code,
-                               i.output,
-                               i.instance_id
-                          FROM chunks AS c
-                          JOIN instance_jobs AS i ON i.chunk_id = c.id
-                         WHERE c.command_job_id = ?1
-                           AND i.superseded = 0
-                           AND i.state <> 'submitted'
-                        UNION ALL
-                        SELECT CASE WHEN c.failed > 0 THEN 'failed'
-                                    WHEN c.rejected > 0 THEN 'rejected'
-                                    ELSE 'unknown'
-                               END,
-                               c.error_code,
-                               NULL,
-                               e.value
-                          FROM chunks AS c
-                          JOIN json_each(c.instance_ids) AS e
-                         WHERE c.command_job_id = ?1
-                           AND c.task_id IS NULL
-                           AND c.superseded = 0
-                           AND c.failed + c.rejected + c.unknown > 0)
-                 GROUP BY state, error_code, output
+                SELECT state, error_code, output, instances, example_instance_id
+                  FROM outputs
+                 WHERE command_job_id = ?1
                 """,
             arguments: [job]
         )
@@ -123,29 +101,15 @@ extension Reader {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT i.instance_id, c.id, i.state, i.error_code, i.error_msg, i.finished_at
-                  FROM chunks AS c
-                  JOIN instance_jobs AS i ON i.chunk_id = c.id
-                 WHERE c.command_job_id = ?1
-                   AND c.failed + c.unknown > 0
-                   AND i.superseded = 0
-                   AND i.state IN ('failed', 'unknown')
-                UNION ALL
-                SELECT e.value,
-                       c.id,
-                       CASE WHEN c.failed > 0 THEN 'failed'
-                            WHEN c.rejected > 0 THEN 'rejected'
-                            ELSE 'unknown'
-                       END,
-                       c.error_code,
-                       c.error_msg,
-                       c.finished_at
-                  FROM chunks AS c
-                  JOIN json_each(c.instance_ids) AS e
-                 WHERE c.command_job_id = ?1
-                   AND c.task_id IS NULL
-                   AND c.superseded = 0
-                   AND c.failed + c.rejected + c.unknown > 0
+                SELECT instance_id, chunk_id, state, error_code, error_msg, finished_at
+                  FROM instance_status
+                 WHERE command_job_id = ?1
+                   AND chunk_id IN (SELECT id
+                                      FROM chunks
+                                     WHERE command_job_id = ?1
+                                       AND failed + unknown + rejected > 0
+                                     LIMIT ?2)
+                   AND state IN ('failed', 'unknown', 'rejected')
                  LIMIT ?2
                 """,
             arguments: [job, mostTroubled]

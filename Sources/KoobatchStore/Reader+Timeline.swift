@@ -56,16 +56,33 @@ extension Reader {
             db,
             sql: """
                 WITH ended AS MATERIALIZED (
-                    SELECT i.state,
-                           i.finished_at,
-                           (julianday(i.finished_at) - julianday(c.submitted_at)) * 86400 AS seconds,
-                           count(*) AS instances
-                      FROM chunks AS c
-                      JOIN instance_jobs AS i ON i.chunk_id = c.id
-                     WHERE c.command_job_id = :job
-                       AND i.superseded = 0
-                       AND i.state <> 'submitted'
-                     GROUP BY c.id, i.state, i.finished_at
+                    SELECT state,
+                           finished_at,
+                           (julianday(finished_at) - julianday(submitted_at)) * 86400 AS seconds,
+                           sum(instances) AS instances
+                      FROM (SELECT c.id,
+                                   c.submitted_at,
+                                   CASE substr(d.states, e.key + 1, 1)
+                                       WHEN 's' THEN 'succeeded'
+                                       WHEN 'f' THEN 'failed'
+                                       ELSE 'unknown'
+                                   END AS state,
+                                   CASE WHEN d.result_times IS NULL THEN c.finished_at
+                                        WHEN d.result_times GLOB '[[]*' THEN d.result_times ->> ('$[' || e.key || ']')
+                                        ELSE d.result_times ->> '$'
+                                   END AS finished_at,
+                                   iif(json_array_length(e.json) = 1, c.size, 1) AS instances
+                              FROM chunks AS c
+                             CROSS JOIN chunk_instances AS d ON d.chunk_id = c.id
+                             -- A chunk whose instances all ended alike and at once counts as a whole.
+                             CROSS JOIN json_each(iif(trim(d.states, substr(d.states, 1, 1)) = ''
+                                                      AND d.result_times IS NULL,
+                                                      '[0]',
+                                                      d.instance_ids)) AS e
+                             WHERE c.command_job_id = :job
+                               AND c.task_id IS NOT NULL
+                               AND substr(d.states, e.key + 1, 1) IN ('s', 'f', 'u'))
+                     GROUP BY id, state, finished_at
                 )
                 SELECT 'ended', \(step(of: "finished_at")), state, sum(instances)
                   FROM ended
@@ -78,7 +95,6 @@ extension Reader {
                   FROM chunks
                  WHERE command_job_id = :job
                    AND task_id IS NULL
-                   AND superseded = 0
                    AND finished_at IS NOT NULL
                    AND failed + rejected + unknown > 0
                  GROUP BY 2, 3

@@ -17,7 +17,6 @@ extension CommandJobID: DatabaseValueConvertible {}
 extension ChunkID: DatabaseValueConvertible {}
 extension AttemptID: DatabaseValueConvertible {}
 extension RequestID: DatabaseValueConvertible {}
-extension CommandTrial: DatabaseValueConvertible {}
 extension CommandJobState: DatabaseValueConvertible {}
 extension ChunkState: DatabaseValueConvertible {}
 extension InstanceState: DatabaseValueConvertible {}

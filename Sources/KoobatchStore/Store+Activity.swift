@@ -50,13 +50,15 @@ extension Store {
                 db.cachedStatement(
                     sql: """
                         SELECT EXISTS (SELECT 1
-                                         FROM job_progress
-                                        WHERE job_state IN ('queued', 'running')
-                                          AND (planned < plan_limit OR replan_upto IS NOT NULL)
+                                         FROM job_progress INDEXED BY job_progress_chores
+                                        WHERE (deleting = 1 OR replan_upto IS NOT NULL OR blocked_chunks > 0)
+                                          AND replan_upto IS NOT NULL
+                                          AND job_state IN ('queued', 'running')
                                           AND run_at <= ?1),
                                EXISTS (SELECT 1
                                          FROM chunks
-                                        WHERE next_poll_at IS NOT NULL
+                                        WHERE state IN ('submitted', 'finished')
+                                          AND next_poll_at IS NOT NULL
                                           AND next_poll_at <= ?1)
                         """
                 ),

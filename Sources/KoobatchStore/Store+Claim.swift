@@ -2,108 +2,251 @@ import GRDB
 import KoobatchCore
 
 extension Store {
-    /// Claims due chunks of the jobs of the highest priority that has any, then of the next, fairly among equals.
-    static func claim(
+    /// What a claim depends on beside the database.
+    struct ClaimRules {
+        /// Instances in a new chunk.
+        let chunkSize: Int
+        /// Chunks of a job in flight until the API has accepted one.
+        static let chunksBeforeAcceptance = 4
+        /// Due jobs that are marked so at once.
+        static let dueAtOnce = 500
+        /// Instances of a job that may be passed over at once because they wait for other jobs.
+        static let blockedAtOnce = 1_024
+        /// Times that a claim goes on after it found only instances that wait for other jobs.
+        static let passesAtOnce = 4
+    }
+
+    /// Claims chunks of the jobs of the highest priority that has any, then of the next, fairly among equals.
+    ///
+    /// Chunks that are to be sent again go first; then new ones are cut from the front of what is left of the list.
+    func claim(
         places: Int,
+        rules: ClaimRules,
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> [ClaimedChunk] {
+        guard places > 0 else { return [] }
+        try Self.markDue(now, db)
         var claims: [ClaimedChunk] = []
+        var passes = ClaimRules.passesAtOnce
         while claims.count < places {
             let before = claims.count
-            let claimants = try claimants(limit: places - before, now: now, db)
+            let claimants = try Self.claimants(limit: places - before, now: now, db)
             guard let priority = claimants.first?.share.priority else { break }
             let equals = claimants.filter { $0.share.priority == priority }
-            let shares = FairShare.shares(of: places - before, among: equals.map(\.share))
-            for (job, share) in shares {
+            var hasMoved = false
+            for (job, share) in FairShare.shares(of: places - before, among: equals.map(\.share)) {
                 guard let claimant = equals.first(where: { $0.share.job == job }) else { continue }
-                claims += try claim(of: claimant, places: share, now: now, generator: &generator, db)
+                let (new, blocked) = try claim(
+                    of: claimant,
+                    places: share,
+                    rules: rules,
+                    now: now,
+                    generator: &generator,
+                    db
+                )
+                claims += new
+                hasMoved = hasMoved || blocked > 0
             }
-            if claims.count == before { break }
+            if claims.count > before { continue }
+            passes -= 1
+            if !hasMoved || passes == 0 { break }
         }
         return claims
     }
 
     /// Whether any chunk could be claimed now.
     static func hasClaimant(now: Timestamp, _ db: Database) throws -> Bool {
-        try !claimants(limit: 1, now: now, db).isEmpty
+        try !claimants(limit: 1, now: now, db).isEmpty || nextScheduled(db).map { $0 <= now } ?? false
     }
 
-    private static func claimants(limit: Int, now: Timestamp, _ db: Database) throws -> [Claimant] {
+    /// The earliest `run_at` of a job that is not due yet.
+    static func nextScheduled(_ db: Database) throws -> Timestamp? {
+        try Timestamp.fetchOne(
+            db.cachedStatement(
+                sql: "SELECT min(run_at) FROM job_progress WHERE is_due = 0 AND job_state IN ('queued', 'running')"
+            )
+        )
+    }
+
+    private static func markDue(_ now: Timestamp, _ db: Database) throws {
+        guard let next = try nextScheduled(db), next <= now else { return }
+        try db.cachedStatement(
+            sql: """
+                UPDATE job_progress
+                   SET is_due = 1
+                 WHERE command_job_id IN (SELECT command_job_id
+                                            FROM job_progress
+                                           WHERE is_due = 0
+                                             AND job_state IN ('queued', 'running')
+                                             AND run_at <= ?
+                                           ORDER BY run_at
+                                           LIMIT ?)
+                """
+        ).execute(arguments: [now, ClaimRules.dueAtOnce])
+    }
+
+    /// A job that has chunks to send.
+    struct Claimant {
+        let share: FairShare.Claimant
+        let planned: Int
+        let planLimit: Int
+        let total: Int
+        /// Chunks that are to be sent again.
+        let hasWaiting: Bool
+        let isSerialized: Bool
+
+        /// Whether new chunks can be cut from its list.
+        var canPlan: Bool { planned < planLimit }
+    }
+
+    static func claimants(limit: Int, now: Timestamp, _ db: Database) throws -> [Claimant] {
         try Row.fetchAll(
             db.cachedStatement(
                 sql: """
                     SELECT p.command_job_id,
                            p.priority,
-                           CASE p.trial
-                               WHEN 'starting'
-                               THEN min(coalesce(j.max_concurrency, ?3), ?3)
-                               ELSE coalesce(j.max_concurrency, p.in_flight_chunks + p.waiting_chunks)
-                           END - p.in_flight_chunks AS room,
-                           p.trial,
-                           p.trial_chunk
+                           iif(p.slow_start = 1,
+                               min(coalesce(j.max_concurrency, ?3), ?3),
+                               coalesce(j.max_concurrency, 1000000000)) - p.in_flight_chunks AS room,
+                           p.planned,
+                           iif(p.replan_upto IS NULL, p.plan_limit, p.planned),
+                           p.total,
+                           p.waiting_chunks > p.blocked_chunks,
+                           j.serialize_instances
                       FROM job_progress AS p
-                      JOIN command_jobs AS j ON j.id = p.command_job_id
-                     WHERE p.job_state = 'running'
-                       AND p.waiting_chunks > 0
+                     CROSS JOIN command_jobs AS j ON j.id = p.command_job_id
+                     WHERE p.is_due = 1
+                       AND p.job_state IN ('queued', 'running')
+                       AND (p.waiting_chunks > p.blocked_chunks OR p.planned < p.plan_limit)
                        AND p.run_at <= ?1
                        AND (p.expires_at IS NULL OR p.expires_at > ?1)
                        AND room > 0
-                       AND CASE p.trial
-                               WHEN 'refused' THEN false
-                               WHEN 'dividing'
-                               THEN EXISTS (SELECT 1
-                                              FROM chunks AS c
-                                             WHERE c.root_id = p.trial_chunk
-                                               AND c.state = 'pending'
-                                               AND c.next_attempt_at <= ?1)
-                               WHEN 'sampling'
-                               THEN EXISTS (SELECT 1
-                                              FROM chunks AS c
-                                             WHERE c.command_job_id = p.command_job_id
-                                               AND c.is_sample = 1
-                                               AND c.state = 'pending'
-                                               AND c.next_attempt_at <= ?1)
-                               ELSE EXISTS (SELECT 1
-                                              FROM chunks AS c
-                                             WHERE c.command_job_id = p.command_job_id
-                                               AND c.state = 'pending'
-                                               AND c.next_attempt_at <= ?1)
-                           END
-                     ORDER BY p.priority DESC, p.turn, p.command_job_id
+                       AND ((p.planned < p.plan_limit AND p.replan_upto IS NULL)
+                            OR EXISTS (SELECT 1
+                                         FROM chunks AS c
+                                        WHERE c.command_job_id = p.command_job_id
+                                          AND c.state = 'pending'
+                                          AND c.blocked = 0
+                                          AND c.next_attempt_at <= ?1))
+                     ORDER BY p.priority DESC, p.last_served_attempt_id, p.command_job_id
                      LIMIT ?2
                     """
             ),
-            arguments: [now, limit, CommandTrial.chunksBeforeAcceptance]
+            arguments: [now, limit, ClaimRules.chunksBeforeAcceptance]
         ).map { row in
             Claimant(
                 share: FairShare.Claimant(job: row[0], priority: row[1], room: row[2]),
-                trial: row[3],
-                trialChunk: row[4]
+                planned: row[3],
+                planLimit: row[4],
+                total: row[5],
+                hasWaiting: row[6],
+                isSerialized: row[7]
             )
         }
     }
 
-    /// A job that has chunks to send, and which of them.
-    private struct Claimant {
-        let share: FairShare.Claimant
-        let trial: CommandTrial
-        let trialChunk: ChunkID?
-    }
-
-    private static func claim(
+    /// The chunks claimed, and those that were cut and have to wait for other jobs.
+    private func claim(
         of claimant: Claimant,
         places: Int,
+        rules: ClaimRules,
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> [ClaimedChunk] {
+    ) throws -> (claims: [ClaimedChunk], blocked: Int) {
         let job = claimant.share.job
+        var chunks = claimant.hasWaiting ? try Self.takeWaiting(of: job, places: places, now: now, db) : []
+        let waiting = chunks.count
+        var planned = 0
+        var blocked = 0
+        if claimant.canPlan, chunks.count < places {
+            let cut = try cut(claimant, chunks: places - chunks.count, size: rules.chunkSize, db)
+            planned = cut.instances
+            blocked = cut.blocked.count
+            for instances in cut.free { chunks.append((try Self.insert(instances, of: job, db), instances)) }
+            for instances in cut.blocked { try Self.insert(waiting: instances, of: job, isBlocked: true, at: now, db) }
+        }
+        if planned == 0, chunks.isEmpty { return ([], 0) }
+        let facts = try Self.start(job, at: now, db)
+        var jobDueAt = facts.dueAt
+        let claims = try chunks.enumerated().map { index, entry in
+            let (chunk, instances) = entry
+            let requestID = RequestID.random(using: &generator)
+            try db.cachedStatement(sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)")
+                .execute(arguments: [chunk, requestID, now])
+            defer { jobDueAt = nil }
+            return ClaimedChunk(
+                chunk: chunk,
+                job: job,
+                attempt: AttemptID(rawValue: db.lastInsertedRowID),
+                request: SubmitRequest(requestID: requestID, command: facts.command, instanceIDs: instances),
+                isNew: index >= waiting,
+                jobDueAt: jobDueAt
+            )
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE job_progress
+                   SET planned                = planned + ?2,
+                       waiting_chunks         = waiting_chunks - ?3 + ?4,
+                       blocked_chunks         = blocked_chunks + ?4,
+                       in_flight_chunks       = in_flight_chunks + ?5,
+                       last_served_attempt_id = coalesce(?6, last_served_attempt_id)
+                 WHERE command_job_id = ?1
+                """
+        ).execute(arguments: [job, planned, waiting, blocked, claims.count, claims.last?.attempt])
+        return (claims, blocked)
+    }
+
+    /// Takes chunks that are to be sent again, those due longest.
+    private static func takeWaiting(
+        of job: CommandJobID,
+        places: Int,
+        now: Timestamp,
+        _ db: Database
+    ) throws -> [(ChunkID, [String])] {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT c.id, d.instance_ids
+                      FROM chunks AS c
+                      JOIN chunk_instances AS d ON d.chunk_id = c.id
+                     WHERE c.command_job_id = ?
+                       AND c.state = 'pending'
+                       AND c.blocked = 0
+                       AND c.next_attempt_at <= ?
+                     ORDER BY c.next_attempt_at, c.id
+                     LIMIT ?
+                    """
+            ),
+            arguments: [job, now, places]
+        )
+        if rows.isEmpty { return [] }
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET state           = 'submitting',
+                       attempts        = attempts + 1,
+                       next_attempt_at = NULL
+                 WHERE id IN (SELECT value FROM json_each(?))
+                   AND state = 'pending'
+                """
+        ).execute(arguments: [JSONText.array(rows.map { $0[0] as Int64 })])
+        return try rows.map { ($0[0], try JSONText.strings($0[1])) }
+    }
+
+    /// Lets a queued job run, and reads what its requests need.
+    private static func start(
+        _ job: CommandJobID,
+        at now: Timestamp,
+        _ db: Database
+    ) throws -> (command: String, dueAt: Timestamp?) {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT j.command, iif(p.turn = 0, max(j.created_at, j.run_at), NULL)
+                    SELECT j.command, j.state, iif(p.last_served_attempt_id = 0, max(j.created_at, j.run_at), NULL)
                       FROM command_jobs AS j
                       JOIN job_progress AS p ON p.command_job_id = j.id
                      WHERE j.id = ?
@@ -111,71 +254,34 @@ extension Store {
             ),
             arguments: [job]
         )
-        guard let row else { return [] }
-        let command: String = row[0]
-        var jobDueAt: Timestamp? = row[1]
-        let due = try due(of: claimant, places: places, now: now, db)
-        let intend = try db.cachedStatement(
-            sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)"
-        )
-        let take = try db.cachedStatement(
-            sql: """
-                UPDATE chunks
-                   SET state           = 'submitting',
-                       attempts        = attempts + 1,
-                       next_attempt_at = NULL
-                 WHERE id = ?
-                   AND state = 'pending'
-                """
-        )
-        let claims = try due.map { row in
-            let chunk: ChunkID = row[0]
-            let requestID = RequestID.random(using: &generator)
-            try intend.execute(arguments: [chunk, requestID, now])
-            let attempt = AttemptID(rawValue: db.lastInsertedRowID)
-            try take.execute(arguments: [chunk])
-            defer { jobDueAt = nil }
-            return ClaimedChunk(
-                chunk: chunk,
-                job: job,
-                attempt: attempt,
-                request: SubmitRequest(
-                    requestID: requestID,
-                    command: command,
-                    instanceIDs: try JSONText.strings(row[1])
-                ),
-                jobDueAt: jobDueAt
-            )
-        }
-        if let last = claims.last {
-            try db.cachedStatement(sql: "UPDATE job_progress SET turn = ? WHERE command_job_id = ?")
-                .execute(arguments: [last.attempt, job])
-        }
-        return claims
+        guard let row else { throw DatabaseError(resultCode: .SQLITE_ABORT, message: "job \(job.rawValue) is gone") }
+        if row[1] == CommandJobState.queued { try run(job, at: now, db) }
+        return (row[0], row[2])
     }
 
-    /// The chunks to send next: those due longest, but for a job whose command is on trial.
-    private static func due(of claimant: Claimant, places: Int, now: Timestamp, _ db: Database) throws -> [Row] {
-        let job = claimant.share.job.rawValue
-        let (which, order, key) =
-            switch claimant.trial {
-            case .dividing: ("root_id = ?1", "next_attempt_at, id", claimant.trialChunk?.rawValue)
-            case .sampling: ("command_job_id = ?1 AND is_sample = 1", "id", job)
-            case .starting, .passed, .refused: ("command_job_id = ?1", "next_attempt_at, id", job)
-            }
-        return try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, instance_ids
-                      FROM chunks
-                     WHERE \(which)
-                       AND state = 'pending'
-                       AND next_attempt_at <= ?2
-                     ORDER BY \(order)
-                     LIMIT ?3
-                    """
-            ),
-            arguments: [key, now, places]
-        )
+    /// Lets a queued job run.
+    static func run(_ job: CommandJobID, at now: Timestamp, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE command_jobs
+                   SET state        = 'running',
+                       state_reason = NULL,
+                       started_at   = coalesce(started_at, ?2)
+                 WHERE id = ?1
+                   AND state = 'queued'
+                """
+        ).execute(arguments: [job, now])
+        guard db.changesCount == 1 else { return }
+        try db.cachedStatement(
+            sql: """
+                UPDATE job_progress
+                   SET job_state  = 'running',
+                       since_at   = ?2,
+                       since_done = succeeded + failed + unknown + cancelled + rejected,
+                       mark_at    = ?2,
+                       mark_done  = succeeded + failed + unknown + cancelled + rejected
+                 WHERE command_job_id = ?1
+                """
+        ).execute(arguments: [job, now])
     }
 }

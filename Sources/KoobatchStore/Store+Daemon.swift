@@ -25,11 +25,16 @@ extension Store {
             guard let row else { return LineMemory(requestsPerSecond: nil, closedFor: nil, pausedUntil: nil) }
             let closedFor: LineState.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
             return LineMemory(
-                requestsPerSecond: row[0],
+                requestsPerSecond: (row[0] as Double?).map(Self.bounded),
                 closedFor: closedFor,
                 pausedUntil: closedFor == nil ? try row.decode(atIndex: 3) : nil
             )
         }
+    }
+
+    /// A rate within the bounds of the column.
+    private static func bounded(_ rate: Double) -> Double {
+        rate.isNaN ? 0.001 : min(max(rate, 0.001), 1_000_000)
     }
 
     /// Writes that a daemon has started.
@@ -72,7 +77,7 @@ extension Store {
         try await write { db in
             try db.execute(
                 sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?",
-                arguments: [now, requestsPerSecond]
+                arguments: [now, requestsPerSecond.map(Self.bounded)]
             )
             guard let exposition else { return }
             try db.execute(
@@ -115,7 +120,7 @@ extension Store {
                 arguments: [
                     line.closedUntil, line.reason?.rawValue,
                     failure.map { "\($0.errorCode) \($0.message)" }, now, line.hasPassed,
-                    line.isProbing, requestsPerSecond,
+                    line.isProbing, requestsPerSecond.map(Self.bounded),
                 ]
             )
         }

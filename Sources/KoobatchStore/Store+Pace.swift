@@ -1,38 +1,29 @@
 import GRDB
 import KoobatchCore
 
-extension Store {
-    /// The most tasks whose first look is moved, in one transaction and once a job; the rest keep their own times.
-    private static let movedAtOnce = 2_000
+extension ResultRecorder {
+    /// The most tasks whose first look is moved in one transaction; the next one moves more.
+    private static let movedAtOnce = 200
 
     /// Takes in how long results took, and returns what is typical of the job then.
     ///
-    /// With the first result of a job its other tasks are moved to when they are due now.
-    static func pace(
-        _ task: PolledTask,
-        age: Duration,
-        ended: Int,
-        now: Timestamp,
-        _ db: Database
-    ) throws -> Duration? {
+    /// Once that is known, tasks of the job whose first look was set before are moved to when they are due.
+    func pace(_ task: PolledTask, age: Duration, ended: Int, _ db: Database) throws -> Duration? {
         var pace = ResultPace(typical: task.typical)
         pace.looked(task.polls, at: age, ended: ended, of: task.size)
         guard let typical = pace.typical else { return nil }
         if pace.typical != task.typical {
             try db.cachedStatement(sql: "UPDATE job_progress SET result_seconds = ? WHERE command_job_id = ?")
-                .execute(arguments: [typical.inSeconds, task.job])
+                .execute(arguments: [min(max(typical.inSeconds, 0), 31_536_000), task.job])
         }
-        if task.typical == nil { try moveFirstLooks(of: task.job, typical: typical, now: now, db) }
+        try moveFirstLooks(of: task.job, typical: typical, db)
         return typical
     }
 
-    /// Moves the first look at tasks that was set before anything was known to when it is due.
-    private static func moveFirstLooks(
-        of job: CommandJobID,
-        typical: Duration,
-        now: Timestamp,
-        _ db: Database
-    ) throws {
+    /// Moves the first look at tasks that was set before anything was known: these alone are later than the typical time
+    /// from now.
+    private func moveFirstLooks(of job: CommandJobID, typical: Duration, _ db: Database) throws {
+        let latest = max(typical, schedule.initialDelay)
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
@@ -40,45 +31,19 @@ extension Store {
                                                   strftime('%Y-%m-%dT%H:%M:%fZ', submitted_at, ?3 || ' seconds')))
                  WHERE id IN (SELECT id
                                 FROM chunks
-                               WHERE command_job_id = ?1
+                               WHERE state = 'submitted'
                                  AND next_poll_at IS NOT NULL
+                                 AND next_poll_at > ?4
+                                 AND command_job_id = ?1
                                  AND polls = 0
-                                 AND next_poll_at > ?2
-                               LIMIT \(movedAtOnce))
+                               LIMIT ?5)
                 """
-        ).execute(arguments: [job, now, typical.inSeconds])
+        ).execute(arguments: [job, now, typical.inSeconds, now + latest, Self.movedAtOnce])
     }
 
     /// When to look again at a task whose results did not come in time, if at all.
-    static func lateLook(at task: PolledTask, age: Duration, schedule: PollSchedule, now: Timestamp) -> Timestamp? {
+    func lateLook(at task: PolledTask, age: Duration) -> Timestamp? {
         let timeout = task.deadline.map { $0 - task.submittedAt } ?? schedule.resultTimeout
         return schedule.lateDelay(age: age, timeout: timeout).map { now + $0 }
-    }
-
-    /// Records what a look after the deadline brought: a result that comes late settles its instance all the same.
-    static func recordLate(
-        _ answer: PollAnswer,
-        of task: PolledTask,
-        schedule: PollSchedule,
-        now: Timestamp,
-        _ db: Database
-    ) throws -> Int? {
-        let tally = try settle(answer, db)
-        let late =
-            tally.unknown > 0
-            ? lateLook(at: task, age: answer.finishedAt - task.submittedAt, schedule: schedule, now: now) : nil
-        try db.cachedStatement(
-            sql: """
-                UPDATE chunks
-                   SET polls        = ?2,
-                       succeeded    = ?3,
-                       failed       = ?4,
-                       unknown      = ?5,
-                       late_poll_at = ?6
-                 WHERE id = ?1
-                   AND late_poll_at IS NOT NULL
-                """
-        ).execute(arguments: [answer.poll.chunk, task.polls, tally.succeeded, tally.failed, tally.unknown, late])
-        return tally.ended
     }
 }

@@ -15,72 +15,74 @@ public struct SubmissionRules: Hashable, Sendable {
     }
 }
 
-extension Store {
-    /// Records an answer in a savepoint of its own.
-    static func recordAlone(
-        _ answer: SubmissionAnswer,
-        isCharged: Bool,
-        rules: SubmissionRules,
-        policies: ErrorPolicies,
-        now: Timestamp,
+/// Records what came of requests, within a transaction.
+struct SubmissionRecorder {
+    let isCharged: Bool
+    let rules: SubmissionRules
+    let policies: ErrorPolicies
+    let now: Timestamp
+
+    /// Records answers, and then what follows for their jobs; one that cannot be recorded does not keep back the others.
+    func record(
+        _ answers: [SubmissionAnswer],
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> RecordedAnswer {
-        do {
-            var decision: SubmissionDecision?
-            try db.inSavepoint {
-                decision = try record(
-                    answer,
-                    isCharged: isCharged,
-                    rules: rules,
-                    policies: policies,
-                    now: now,
-                    generator: &generator,
-                    db
-                )
-                return .commit
+    ) throws -> [RecordedAnswer] {
+        try db.isolating(answers) { answers in
+            var changes = JobChanges()
+            let decisions = try answers.map { answer in
+                try record(answer, &changes, generator: &generator, db).map { RecordedAnswer.decided($0) } ?? .late
             }
-            return decision.map { .decided($0) } ?? .late
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-            _ = try close(answer, db)
-            return .impossible(error.message ?? "\(error)")
+            try changes.write(at: now, db)
+            return decisions
+        } failed: { answer, reason in
+            if case .failure = answer.result { _ = try close(answer, db) }
+            return .impossible(reason)
         }
     }
 
-    private static func record(
+    private func record(
         _ answer: SubmissionAnswer,
-        isCharged: Bool,
-        rules: SubmissionRules,
-        policies: ErrorPolicies,
-        now: Timestamp,
+        _ changes: inout JobChanges,
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> SubmissionDecision? {
-        guard try close(answer, db) else { return nil }
+        guard try close(answer, db), let facts = try ChunkFacts(answer.claim.chunk, db) else { return nil }
         switch answer.result {
         case .success(let accepted):
-            try accept(accepted, of: answer, polling: rules.polling, db)
-            try pass(answer.claim.job, db)
+            try accept(accepted, of: answer, facts, &changes, db)
             return .accept
         case .failure(let failure):
-            guard let context = try context(of: answer.claim.chunk, db) else { return nil }
             let decision = SubmissionDecision.after(
                 failure,
-                context: context,
+                context: facts.context,
                 isCharged: isCharged,
                 policies: policies,
                 backoff: rules.backoff,
                 now: now,
                 generator: &generator
             )
-            try apply(decision, failure: failure, to: answer.claim.chunk, now: now, db)
-            try judge(answer.claim.chunk, of: answer.claim.job, failure, decision, now: now, db)
+            try apply(
+                decision,
+                failure: failure,
+                to: answer.claim.chunk,
+                of: answer.claim.request.instanceIDs,
+                facts,
+                &changes,
+                db
+            )
+            if failure.outcome == .refused, !failure.isOfEndpoint,
+                !failure.concernsEverything(policies), decision != .cancel
+            {
+                changes[facts.job].refusals += 1
+                changes[facts.job].lastRefusal = failure
+            }
             return decision
         }
     }
 
     /// Closes the attempt; `false` if it is closed already, and then nothing else may change either.
-    private static func close(_ answer: SubmissionAnswer, _ db: Database) throws -> Bool {
+    private func close(_ answer: SubmissionAnswer, _ db: Database) throws -> Bool {
         let outcome: String
         let failure: ServiceFailure?
         switch answer.result {
@@ -100,48 +102,40 @@ extension Store {
                 """
         ).execute(
             arguments: [
-                outcome, answer.finishedAt, failure.map(\.httpStatus) ?? 200, failure?.errorCode, failure?.message,
-                answer.claim.attempt,
+                outcome, answer.finishedAt, failure == nil ? 200 : failure?.httpStatus, failure?.errorCode,
+                failure?.message, answer.claim.attempt,
             ]
         )
         return db.changesCount == 1
     }
 
-    private static func accept(
+    /// Stores the mapping of an acceptance.
+    private func accept(
         _ accepted: SubmitAnswer,
         of answer: SubmissionAnswer,
-        polling: PollSchedule?,
+        _ facts: ChunkFacts,
+        _ changes: inout JobChanges,
         _ db: Database
     ) throws {
-        let chunk = answer.claim.chunk
-        let mapping = answer.claim.request.instanceIDs.map { (key: $0, value: accepted.jobIDs[$0]) }
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO instance_jobs (chunk_id, instance_id, job_id, state, error_code, error_msg, finished_at)
-                SELECT ?1,
-                       key,
-                       value,
-                       iif(value IS NULL, 'unknown', 'submitted'),
-                       iif(value IS NULL, ?3, NULL),
-                       iif(value IS NULL, 'the answer of the API left this instance out', NULL),
-                       iif(value IS NULL, ?4, NULL)
-                  FROM json_each(?2)
-                """
-        ).execute(
-            arguments: [chunk, JSONText.object(mapping), ServiceFailure.Code.notMapped, answer.finishedAt]
-        )
-        let (firstPoll, deadline) = try polls(of: answer, polling, db)
-        let awaits = !accepted.jobIDs.isEmpty
+        let instances = answer.claim.request.instanceIDs
+        let jobIDs = instances.map { accepted.jobIDs[$0] }
+        let isAwaited = jobIDs.map { $0 != nil }
+        let awaited = isAwaited.count { $0 }
+        let missing = instances.count - awaited
+        let isFinished = rules.polling == nil || awaited == 0
+        let others = changes[facts.job].submitted
+        let polls = isFinished ? nil : rules.polling.map { facts.polls(after: answer.finishedAt, $0, others: others) }
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
-                   SET state              = 'submitted',
-                       task_id            = ?2,
-                       submitted_at       = ?3,
-                       next_poll_at       = ?4,
-                       result_deadline_at = ?5,
-                       submitted          = ?6,
-                       unknown            = ?7,
+                   SET state              = iif(?2, 'finished', 'submitted'),
+                       task_id            = ?3,
+                       submitted          = ?4,
+                       unknown            = ?5,
+                       submitted_at       = ?6,
+                       finished_at        = iif(?2, ?6, NULL),
+                       next_poll_at       = ?7,
+                       result_deadline_at = ?8,
                        error_code         = NULL,
                        error_msg          = NULL
                  WHERE id = ?1
@@ -149,104 +143,88 @@ extension Store {
                 """
         ).execute(
             arguments: [
-                chunk, accepted.taskID, answer.finishedAt,
-                awaits ? firstPoll : nil, deadline,
-                accepted.jobIDs.count, accepted.missing.count,
+                answer.claim.chunk, isFinished, accepted.taskID, awaited, missing, answer.finishedAt, polls?.first,
+                polls?.deadline,
             ]
         )
-        if polling == nil || !awaits {
-            try db.cachedStatement(
-                sql: "UPDATE chunks SET state = 'finished', finished_at = ? WHERE id = ? AND state = 'submitted'"
-            ).execute(arguments: [answer.finishedAt, chunk])
+        guard db.changesCount == 1 else {
+            throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
         }
+        let states = isAwaited.map { $0 ? InstanceLetter.awaited : InstanceLetter.unknown }
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunk_instances
+                   SET job_ids      = ?2,
+                       states       = ?3,
+                       error_codes  = ?4,
+                       error_msgs   = ?5,
+                       result_times = ?6
+                 WHERE chunk_id = ?1
+                """
+        ).execute(
+            arguments: [
+                answer.claim.chunk, JSONText.optionalArray(jobIDs), String(decoding: states, as: UTF8.self),
+                Self.document(isAwaited, missing: ServiceFailure.Code.notMapped),
+                Self.document(isAwaited, missing: "the API's answer does not name this instance"),
+                isFinished ? nil : Self.document(isAwaited, missing: answer.finishedAt.description),
+            ]
+        )
+        changes[facts.job].submitted += awaited
+        changes[facts.job].unknown += missing
+        changes[facts.job].isAccepted = true
+        if isFinished { changes[facts.job].inFlight -= 1 }
     }
 
-    /// When to ask for the results of a task that was accepted, and when they count as never coming.
-    private static func polls(
-        of answer: SubmissionAnswer,
-        _ polling: PollSchedule?,
-        _ db: Database
-    ) throws -> (first: Timestamp?, deadline: Timestamp?) {
-        guard let polling else { return (nil, nil) }
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT j.result_timeout,
-                           p.result_seconds,
-                           (SELECT count(*)
-                              FROM (SELECT 1
-                                      FROM chunks AS c
-                                     WHERE c.command_job_id = p.command_job_id
-                                       AND c.next_poll_at IS NOT NULL
-                                     LIMIT ?2))
-                      FROM job_progress AS p
-                      JOIN command_jobs AS j ON j.id = p.command_job_id
-                     WHERE p.command_job_id = ?1
-                    """
-            ),
-            arguments: [answer.claim.job, PollSchedule.scouts]
-        )
-        let timeout: Double? = row?[0]
-        let typical: Double? = row?[1]
-        let polled: Int = row?[2] ?? 0
-        let first = polling.firstDelay(
-            typical: typical.map { .seconds($0) },
-            isScout: polled < PollSchedule.scouts
-        )
-        let deadline = answer.finishedAt + (timeout.map { .seconds($0) } ?? polling.resultTimeout)
-        return (min(answer.finishedAt + first, deadline), deadline)
-    }
-
-    static func context(of chunk: ChunkID, _ db: Database) throws -> SubmissionContext? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT c.size, c.attempts, j.max_attempts, j.on_unknown, j.state
-                      FROM chunks AS c
-                      JOIN command_jobs AS j ON j.id = c.command_job_id
-                     WHERE c.id = ?
-                       AND c.state = 'submitting'
-                    """
-            ),
-            arguments: [chunk]
-        ).map {
-            SubmissionContext(size: $0[0], attempts: $0[1], maxAttempts: $0[2], onUnknown: $0[3], jobState: $0[4])
-        }
+    /// A document that has a value for the instances that the answer left out.
+    private static func document(_ isAwaited: [Bool], missing value: String) -> String? {
+        if isAwaited.allSatisfy(\.self) { return nil }
+        var document = ChunkDocument(size: isAwaited.count)
+        for (index, awaited) in isAwaited.enumerated() where !awaited { document[index] = value }
+        return document.column
     }
 
     /// Writes a decision about a chunk whose attempt has just been closed.
-    static func apply(
+    func apply(
         _ decision: SubmissionDecision,
         failure: ServiceFailure,
         to chunk: ChunkID,
-        now: Timestamp,
+        of instances: [String],
+        _ facts: ChunkFacts,
+        _ changes: inout JobChanges,
         _ db: Database
     ) throws {
         var state = ChunkState.failed
         var due: Timestamp?
         var refund = 0
-        var count: InstanceState?
+        var count = InstanceState.pending
         switch decision {
         case .accept:
             return
         case .retry(let at, let charged):
             (state, due, refund) = (.pending, at, charged ? 0 : 1)
+            changes[facts.job].waiting += 1
         case .hold:
             (state, count) = (.unknown, .unknown)
+            changes[facts.job].held += 1
         case .fail(let instances):
             (state, count) = (.failed, instances)
         case .cancel:
             (state, count) = (.cancelled, .cancelled)
         case .split:
             state = .split
-            try split(chunk, now: now, db)
+            for half in Chunking.halves(of: instances) {
+                try Store.insert(waiting: Array(half), of: facts.job, splitFrom: chunk, at: now, db)
+                changes[facts.job].waiting += 1
+            }
         }
+        changes[facts.job].inFlight -= 1
+        changes[facts.job].count(facts.size, as: count)
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
                    SET state           = ?2,
                        next_attempt_at = ?3,
-                       attempts        = attempts - ?4,
+                       attempts        = max(attempts - ?4, 0),
                        error_code      = ?5,
                        error_msg       = ?6,
                        finished_at     = iif(?2 IN ('failed', 'cancelled', 'split'), ?7, NULL),
@@ -258,33 +236,8 @@ extension Store {
                    AND state = 'submitting'
                 """
         ).execute(arguments: [chunk, state, due, refund, failure.errorCode, failure.message, now, count])
-    }
-
-    /// Inserts the halves of a chunk; before the parent changes, so that its job does not seem to have ended.
-    private static func split(_ chunk: ChunkID, now: Timestamp, _ db: Database) throws {
-        let row = try Row.fetchOne(
-            db.cachedStatement(
-                sql: "SELECT command_job_id, instance_ids, coalesce(root_id, id) FROM chunks WHERE id = ?"
-            ),
-            arguments: [chunk]
-        )
-        guard let row else { return }
-        let job: CommandJobID = row[0]
-        let root: ChunkID = row[2]
-        for half in Chunking.halves(of: try JSONText.strings(row[1])) {
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO chunks (command_job_id, parent_id, root_id, next_attempt_at, size, instance_ids)
-                    VALUES (?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(arguments: [job, chunk, root, now, half.count, JSONText.array(half)])
+        guard db.changesCount == 1 else {
+            throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
         }
-    }
-
-    static func errorPolicies(_ db: Database) throws -> ErrorPolicies {
-        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT code, action FROM error_policies"))
-        return ErrorPolicies(
-            Dictionary(rows.map { ($0[0] as String, $0[1] as ErrorAction) }, uniquingKeysWith: { $1 })
-        )
     }
 }

@@ -20,49 +20,73 @@ extension Store {
         )
         return try await write { db in
             var generator = generator
-            let chunks = try Row.fetchAll(db, sql: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
+            let recorder = SubmissionRecorder(
+                isCharged: true,
+                rules: rules,
+                policies: ErrorPolicies([:]),
+                now: now
+            )
+            let chunks = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT c.id, d.instance_ids
+                      FROM chunks AS c
+                      JOIN chunk_instances AS d ON d.chunk_id = c.id
+                     WHERE c.state = 'submitting'
+                    """
+            )
+            try db.execute(
+                sql: """
+                    UPDATE attempts
+                       SET outcome     = 'unknown',
+                           finished_at = ?,
+                           error_code  = ?,
+                           error_msg   = ?
+                     WHERE outcome IS NULL
+                       AND chunk_id IN (SELECT id FROM chunks WHERE state = 'submitting')
+                    """,
+                arguments: [now, failure.errorCode, failure.message]
+            )
+            var changes = JobChanges()
             for row in chunks {
-                let chunk: ChunkID = row[0]
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE attempts
-                           SET outcome     = 'unknown',
-                               finished_at = ?,
-                               error_code  = ?,
-                               error_msg   = ?
-                         WHERE chunk_id = ?
-                           AND outcome IS NULL
-                        """
-                ).execute(arguments: [now, failure.errorCode, failure.message, chunk])
-                guard let context = try Self.context(of: chunk, db) else { continue }
+                guard let facts = try ChunkFacts(row[0], db) else { continue }
                 // Due at once: the fault was ours, not the API's.
                 var decision = SubmissionDecision.after(
                     failure,
-                    context: context,
+                    context: facts.context,
                     policies: ErrorPolicies([:]),
                     backoff: rules.backoff,
                     now: now,
                     generator: &generator
                 )
                 if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
-                try Self.apply(decision, failure: failure, to: chunk, now: now, db)
-                try Self.judge(chunk, of: row[1], failure, decision, now: now, db)
+                let instances = try JSONText.strings(row[1])
+                try recorder.apply(decision, failure: failure, to: row[0], of: instances, facts, &changes, db)
             }
-            if rules.polling == nil {
-                // Nobody will ask for these results any more.
-                try db.execute(
-                    sql: """
-                        UPDATE chunks
-                           SET state        = 'finished',
-                               next_poll_at = NULL,
-                               finished_at  = ?
-                         WHERE next_poll_at IS NOT NULL
-                        """,
-                    arguments: [now]
-                )
-            }
+            if rules.polling == nil { try Self.stopPolling(&changes, at: now, db) }
+            try changes.write(at: now, db)
             return chunks.count
         }
+    }
+
+    /// Ends the chunks whose results nobody will ask for any more.
+    private static func stopPolling(_ changes: inout JobChanges, at now: Timestamp, _ db: Database) throws {
+        let rows = try Row.fetchAll(
+            db,
+            sql: "SELECT command_job_id, count(*) FROM chunks WHERE state = 'submitted' GROUP BY command_job_id"
+        )
+        for row in rows { changes[row[0]].inFlight -= row[1] }
+        try db.execute(
+            sql: """
+                UPDATE chunks
+                   SET state        = 'finished',
+                       finished_at  = coalesce(finished_at, ?),
+                       next_poll_at = NULL
+                 WHERE state = 'submitted'
+                    OR next_poll_at IS NOT NULL
+                """,
+            arguments: [now]
+        )
     }
 
     /// Ends what `expires_at` has passed for and is not wholly submitted.
@@ -99,23 +123,77 @@ extension Store {
         }
         if due.isEmpty { return ([], next) }
         let expired = try await write { db in
-            try due.filter { job in
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE command_jobs
-                           SET state = 'expired'
-                         WHERE id = ?1
-                           AND state IN ('queued', 'running', 'paused')
-                           AND expires_at <= ?2
-                           AND EXISTS (SELECT 1
-                                         FROM job_progress
-                                        WHERE command_job_id = ?1
-                                          AND (waiting_chunks > 0 OR planned < total OR replan_upto IS NOT NULL))
-                        """
-                ).execute(arguments: [job, now])
-                return db.changesCount == 1
-            }
+            try due.filter { try Self.expire($0, at: now, db) }
         }
         return (expired, next)
+    }
+
+    /// Stops a job; whether there was something to stop.
+    private static func expire(_ job: CommandJobID, at now: Timestamp, _ db: Database) throws -> Bool {
+        try db.cachedStatement(
+            sql: """
+                UPDATE command_jobs
+                   SET state        = 'expired',
+                       state_reason = 'expires_at passed before everything was submitted'
+                 WHERE id = ?1
+                   AND state IN ('queued', 'running', 'paused')
+                   AND expires_at <= ?2
+                   AND EXISTS (SELECT 1
+                                 FROM job_progress
+                                WHERE command_job_id = ?1
+                                  AND (waiting_chunks > 0 OR planned < total OR replan_upto IS NOT NULL))
+                """
+        ).execute(arguments: [job, now])
+        guard db.changesCount == 1 else { return false }
+        // What was not planned counts as cancelled.
+        try db.cachedStatement(
+            sql: """
+                UPDATE job_progress
+                   SET job_state   = 'expired',
+                       pause_cause = NULL,
+                       cancelled   = cancelled + (total - planned),
+                       replan_upto = NULL,
+                       since_at    = NULL,
+                       mark_at     = NULL
+                 WHERE command_job_id = ?
+                """
+        ).execute(arguments: [job])
+        var changes = JobChanges()
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT state, blocked, size
+                      FROM chunks
+                     WHERE command_job_id = ?
+                       AND state IN ('pending', 'unknown')
+                    """
+            ),
+            arguments: [job]
+        )
+        for row in rows {
+            if row[0] == ChunkState.pending {
+                changes[job].waiting -= 1
+                changes[job].blocked -= row[1]
+                changes[job].cancelled += row[2]
+            } else {
+                changes[job].held -= 1
+            }
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET state           = iif(state = 'pending', 'cancelled', 'failed'),
+                       cancelled       = iif(state = 'pending', size, 0),
+                       next_attempt_at = NULL,
+                       blocked         = 0,
+                       finished_at     = ?2
+                 WHERE command_job_id = ?1
+                   AND state IN ('pending', 'unknown')
+                """
+        ).execute(arguments: [job, now])
+        // Also where nothing of it was planned: that may be its end.
+        changes.touch(job)
+        try changes.write(at: now, db)
+        return true
     }
 }

@@ -2,10 +2,13 @@ import GRDB
 public import KoobatchCore
 
 extension Store {
+    /// Chunks that wait to be sent from which on a job that runs again is not planned further for now.
+    private static let waitingEnough = 256
+
     /// Moves instances that did not succeed in earlier chunks of jobs that run again into new chunks, up to `chunks` old
     /// chunks a call, one transaction a job.
     ///
-    /// The old rows stay for the record, marked as superseded.
+    /// The old rows stay for the record, their instances marked as moved.
     ///
     /// - Parameter stuck: jobs to leave out.
     /// - Returns: whether anything was moved; call again until it is not.
@@ -32,20 +35,24 @@ extension Store {
         chunks limit: Int,
         _ db: Database
     ) throws {
-        try run(job, db)
+        try run(job, at: now, db)
+        var changes = JobChanges()
         let old = try chunksToReplan(of: job, limit: limit, db)
-        let again = try old.flatMap { try supersede($0, db) }
-        try insert(Chunking.chunks(of: again, size: chunkSize).map(Array.init), of: job, at: now, db)
-        try db.execute(
+        let again = try old.flatMap { try move($0, of: job, &changes, db) }
+        for chunk in Chunking.chunks(of: again, size: chunkSize) {
+            try insert(waiting: Array(chunk), of: job, at: now, db)
+            changes[job].waiting += 1
+        }
+        try db.cachedStatement(
             sql: """
                 UPDATE job_progress
-                   SET replan_after    = coalesce(?2, replan_after),
-                       replan_upto     = CASE WHEN ?3 THEN replan_upto END,
-                       errors_forgiven = min(errors_forgiven, failed + rejected)
+                   SET replan_after   = coalesce(?2, replan_after),
+                       replan_upto    = iif(?3, replan_upto, NULL),
+                       error_baseline = 0
                  WHERE command_job_id = ?1
-                """,
-            arguments: [job, old.last, old.count == limit]
-        )
+                """
+        ).execute(arguments: [job, old.last, old.count == limit])
+        try changes.write(at: now, db)
     }
 
     private static func jobToReplan(
@@ -57,9 +64,11 @@ extension Store {
             db.cachedStatement(
                 sql: """
                     SELECT command_job_id
-                      FROM job_progress INDEXED BY job_progress_to_replan
-                     WHERE job_state IN ('queued', 'running')
+                      FROM job_progress INDEXED BY job_progress_chores
+                     WHERE (deleting = 1 OR replan_upto IS NOT NULL OR blocked_chunks > 0)
                        AND replan_upto IS NOT NULL
+                       AND job_state IN ('queued', 'running')
+                       AND waiting_chunks < ?3
                        AND run_at <= ?1
                        AND (expires_at IS NULL OR expires_at > ?1)
                        AND command_job_id NOT IN (SELECT value FROM json_each(?2))
@@ -67,73 +76,66 @@ extension Store {
                      LIMIT 1
                     """
             ),
-            arguments: [now, JSONText.array(stuck)]
+            arguments: [now, JSONText.array(stuck.map(\.rawValue)), waitingEnough]
         )
     }
 
     private static func chunksToReplan(of job: CommandJobID, limit: Int, _ db: Database) throws -> [ChunkID] {
         try ChunkID.fetchAll(
-            db,
-            sql: """
-                SELECT c.id
-                  FROM chunks AS c
-                  JOIN job_progress AS p ON p.command_job_id = c.command_job_id
-                 WHERE c.command_job_id = ?
-                   AND c.id > p.replan_after
-                   AND c.id <= p.replan_upto
-                   AND c.failed + c.unknown + c.cancelled + c.rejected > 0
-                 ORDER BY c.id
-                 LIMIT ?
-                """,
+            db.cachedStatement(
+                sql: """
+                    SELECT c.id
+                      FROM chunks AS c
+                      JOIN job_progress AS p ON p.command_job_id = c.command_job_id
+                     WHERE c.command_job_id = ?
+                       AND c.id > p.replan_after
+                       AND c.id <= p.replan_upto
+                       AND c.failed + c.unknown + c.cancelled + c.rejected > 0
+                     ORDER BY c.id
+                     LIMIT ?
+                    """
+            ),
             arguments: [job, limit]
         )
     }
 
-    /// Marks what did not succeed in a chunk as superseded and returns it.
-    private static func supersede(_ chunk: ChunkID, _ db: Database) throws -> [String] {
+    /// Marks what did not succeed in a chunk as moved and returns it.
+    private static func move(
+        _ chunk: ChunkID,
+        of job: CommandJobID,
+        _ changes: inout JobChanges,
+        _ db: Database
+    ) throws -> [String] {
         let row = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT task_id IS NULL, instance_ids FROM chunks WHERE id = ?"),
+            db.cachedStatement(
+                sql: """
+                    SELECT d.instance_ids, d.states, c.failed, c.unknown, c.cancelled, c.rejected
+                      FROM chunks AS c
+                      JOIN chunk_instances AS d ON d.chunk_id = c.id
+                     WHERE c.id = ?
+                    """
+            ),
             arguments: [chunk]
         )
         guard let row else { return [] }
-        let instances: [String]
-        if row[0] {
-            instances = try JSONText.strings(row[1])
-        } else {
-            instances = try String.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT instance_id
-                          FROM instance_jobs
-                         WHERE chunk_id = ?
-                           AND state IN ('failed', 'unknown')
-                           AND superseded = 0
-                         ORDER BY id
-                        """
-                ),
-                arguments: [chunk]
-            )
-            try db.cachedStatement(
-                sql: """
-                    UPDATE instance_jobs
-                       SET superseded = 1
-                     WHERE chunk_id = ?
-                       AND state IN ('failed', 'unknown')
-                       AND superseded = 0
-                    """
-            ).execute(arguments: [chunk])
+        let instances = try JSONText.strings(row[0])
+        let stored: String? = row[1]
+        var states = stored.map { Array($0.utf8) } ?? Array(repeating: InstanceLetter.failed, count: instances.count)
+        var moved: [String] = []
+        for (index, instance) in instances.enumerated() where index < states.count {
+            guard states[index] == InstanceLetter.failed || states[index] == InstanceLetter.unknown else { continue }
+            states[index] = InstanceLetter.moved
+            moved.append(instance)
         }
+        try db.cachedStatement(sql: "UPDATE chunk_instances SET states = ?2 WHERE chunk_id = ?1")
+            .execute(arguments: [chunk, String(decoding: states, as: UTF8.self)])
         try db.cachedStatement(
-            sql: """
-                UPDATE chunks
-                   SET superseded = task_id IS NULL,
-                       failed     = 0,
-                       unknown    = 0,
-                       cancelled  = 0,
-                       rejected   = 0
-                 WHERE id = ?
-                """
+            sql: "UPDATE chunks SET failed = 0, unknown = 0, cancelled = 0, rejected = 0 WHERE id = ?"
         ).execute(arguments: [chunk])
-        return instances
+        changes[job].failed -= row[2]
+        changes[job].unknown -= row[3]
+        changes[job].cancelled -= row[4]
+        changes[job].rejected -= row[5]
+        return moved
     }
 }

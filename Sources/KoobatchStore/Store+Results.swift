@@ -7,8 +7,8 @@ public enum RecordedResults: Hashable, Sendable {
     case ended(Int)
     /// It came too late to change anything.
     case late
-    /// The rules of the schema do not let it be recorded, because rows were changed by hand: why. The task is asked for
-    /// again after the longest pause.
+    /// It cannot be recorded, because rows were changed by hand or a trigger of somebody else's fails: why. The task is
+    /// asked for again after the longest pause.
     case impossible(String)
 
     /// The instances that it ended; `nil` for one that changed nothing.
@@ -32,57 +32,148 @@ extension Store {
         at now: Timestamp
     ) async throws -> [RecordedResults] {
         let recorded = try await write { db in
-            let policies = try Self.errorPolicies(db)
-            func record(_ answers: [PollAnswer]) throws -> [RecordedResults] {
-                var results: [RecordedResults] = []
-                try db.inSavepoint {
-                    results = try answers.map {
-                        try Self.recordOne($0, schedule: schedule, policies: policies, now: now, db)
-                    }
-                    return .commit
-                }
-                return results
-            }
-            do {
-                return try record(answers)
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-                // One of them; each by itself, which costs a savepoint each.
-                return try answers.flatMap { answer in
-                    do {
-                        return try record([answer])
-                    } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-                        try Self.putOff(answer.poll.chunk, until: now + schedule.maxDelay, db)
-                        return [.impossible(error.message ?? "\(error)")]
-                    }
-                }
-            }
+            let hasFailures = answers.contains { if case .failure = $0.result { true } else { false } }
+            let recorder = ResultRecorder(
+                schedule: schedule,
+                policies: hasFailures ? try Self.errorPolicies(db) : ErrorPolicies([:]),
+                now: now
+            )
+            return try recorder.record(answers, db)
         }
         metrics.recorded(recorded.map(\.ended))
         return recorded
     }
+}
 
-    private static func recordOne(
-        _ answer: PollAnswer,
-        schedule: PollSchedule,
-        policies: ErrorPolicies,
-        now: Timestamp,
-        _ db: Database
-    ) throws -> RecordedResults {
-        guard let task = try task(answer.poll.chunk, db) else { return .late }
-        let ended =
-            task.isLate
-            ? try recordLate(answer, of: task, schedule: schedule, now: now, db)
-            : try record(answer, of: task, schedule: schedule, policies: policies, now: now, db)
-        return ended.map { .ended($0) } ?? .late
+/// Records what came of queries, within a transaction.
+struct ResultRecorder {
+    let schedule: PollSchedule
+    let policies: ErrorPolicies
+    let now: Timestamp
+
+    /// Records answers, and then what follows for their jobs.
+    func record(_ answers: [PollAnswer], _ db: Database) throws -> [RecordedResults] {
+        try db.isolating(answers) { answers in
+            var changes = JobChanges()
+            let recorded = try answers.map { try record($0, &changes, db) }
+            try changes.write(at: now, db)
+            return recorded
+        } failed: { answer, reason in
+            try putOff(answer.poll.chunk, until: now + schedule.maxDelay, db)
+            return .impossible(reason)
+        }
     }
 
-    private static func putOff(_ chunk: ChunkID, until time: Timestamp, _ db: Database) throws {
+    private func record(_ answer: PollAnswer, _ changes: inout JobChanges, _ db: Database) throws -> RecordedResults {
+        guard var task = try PolledTask(answer.poll.chunk, db) else { return .late }
+        let before = (succeeded: task.count(InstanceLetter.succeeded), failed: task.count(InstanceLetter.failed))
+        let (ended, formerlyUnknown) = task.take(answer)
+        changes[task.job].succeeded += task.count(InstanceLetter.succeeded) - before.succeeded
+        changes[task.job].failed += task.count(InstanceLetter.failed) - before.failed
+        changes[task.job].unknown -= formerlyUnknown
+        changes[task.job].submitted -= ended - formerlyUnknown
+        if task.isLate {
+            try writeLate(answer, task, db)
+        } else {
+            try write(answer, &task, ended: ended, &changes, db)
+        }
+        return .ended(ended)
+    }
+
+    /// Records what a look before the deadline brought.
+    private func write(
+        _ answer: PollAnswer,
+        _ task: inout PolledTask,
+        ended: Int,
+        _ changes: inout JobChanges,
+        _ db: Database
+    ) throws {
+        let age = answer.finishedAt - task.submittedAt
+        let typical = try pace(task, age: age, ended: ended, db)
+        let failure: ServiceFailure? = if case .failure(let failure) = answer.result { failure } else { nil }
+        let decision = PollDecision.after(
+            failure: failure,
+            unfinished: task.count(InstanceLetter.awaited),
+            polls: task.polls,
+            age: age,
+            typical: typical,
+            deadline: task.deadline ?? now,
+            schedule: schedule,
+            policies: policies,
+            now: now
+        )
+        var next: Timestamp?
+        var error = failure
+        var isFinished = false
+        switch decision {
+        case .again(let at): next = at
+        case .finish(let why):
+            isFinished = true
+            changes[task.job].inFlight -= 1
+            guard let why else { break }
+            error = why
+            let unresolved = task.count(InstanceLetter.awaited)
+            changes[task.job].submitted -= unresolved
+            changes[task.job].unknown += unresolved
+            task.giveUp(why, at: answer.finishedAt)
+            if why.errorCode == ServiceFailure.Code.resultTimeout { next = lateLook(at: task, age: age) }
+        }
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
-                   SET polls        = polls + 1,
-                       next_poll_at = iif(next_poll_at IS NULL, NULL, ?2),
-                       late_poll_at = iif(late_poll_at IS NULL, NULL, ?2)
+                   SET state        = iif(?2, 'finished', state),
+                       finished_at  = iif(?2, ?3, finished_at),
+                       polls        = ?4,
+                       submitted    = ?5,
+                       succeeded    = ?6,
+                       failed       = ?7,
+                       unknown      = ?8,
+                       next_poll_at = ?9,
+                       error_code   = ?10,
+                       error_msg    = ?11
+                 WHERE id = ?1
+                   AND state = 'submitted'
+                """
+        ).execute(
+            arguments: [
+                task.chunk, isFinished, answer.finishedAt, task.polls, task.count(InstanceLetter.awaited),
+                task.count(InstanceLetter.succeeded), task.count(InstanceLetter.failed),
+                task.count(InstanceLetter.unknown), next, error?.errorCode, error?.message,
+            ]
+        )
+        if ended > 0 || isFinished { try task.write(finishedAt: isFinished ? answer.finishedAt : nil, db) }
+    }
+
+    /// Records what a look after the deadline brought: a result that comes late settles its instance all the same.
+    private func writeLate(_ answer: PollAnswer, _ task: PolledTask, _ db: Database) throws {
+        let unknown = task.count(InstanceLetter.unknown)
+        let late = unknown > 0 ? lateLook(at: task, age: answer.finishedAt - task.submittedAt) : nil
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET polls        = ?2,
+                       succeeded    = ?3,
+                       failed       = ?4,
+                       unknown      = ?5,
+                       next_poll_at = ?6
+                 WHERE id = ?1
+                   AND state = 'finished'
+                """
+        ).execute(
+            arguments: [
+                task.chunk, task.polls, task.count(InstanceLetter.succeeded), task.count(InstanceLetter.failed),
+                unknown, late,
+            ]
+        )
+        try task.write(finishedAt: nil, db)
+    }
+
+    private func putOff(_ chunk: ChunkID, until time: Timestamp, _ db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunks
+                   SET polls        = min(polls + 1, 1000000000),
+                       next_poll_at = iif(next_poll_at IS NULL, NULL, ?2)
                  WHERE id = ?1
                 """
         ).execute(arguments: [chunk, time])

@@ -11,6 +11,8 @@ public struct ClaimedChunk: Hashable, Sendable {
     public let attempt: AttemptID
     /// The request to send.
     public let request: SubmitRequest
+    /// Whether it was cut from the list of its job just now.
+    public let isNew: Bool
     /// When its job was due; set for the first chunk that is ever claimed of it.
     let jobDueAt: Timestamp?
 }
@@ -38,8 +40,9 @@ public enum RecordedAnswer: Hashable, Sendable {
     case decided(SubmissionDecision)
     /// It came too late to change anything.
     case late
-    /// The rules of the schema do not let it be recorded, because rows were changed by hand: why. Its attempt is closed if
-    /// that is possible, and its chunk stays `submitting` until the daemon starts anew.
+    /// It cannot be recorded, because rows were changed by hand or a trigger of somebody else's fails: why. An acceptance is
+    /// to be kept and recorded again; of a failure the attempt is closed if that is possible, and its chunk stays
+    /// `submitting` until the daemon starts again.
     case impossible(String)
 }
 
@@ -70,6 +73,7 @@ extension Store {
     ///   - answers: what came of earlier claims.
     ///   - isCharged: whether their failures count against `max_attempts`; not while the endpoint as a whole fails.
     ///   - places: how many chunks may be claimed.
+    ///   - chunkSize: instances in a new chunk.
     ///   - rules: how to decide.
     ///   - now: the time of the turn.
     ///   - generator: for request ids and jitter.
@@ -77,29 +81,39 @@ extension Store {
         answers: [SubmissionAnswer],
         isCharged: Bool = true,
         places: Int,
+        chunkSize: Int,
         rules: SubmissionRules,
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> SubmissionTurn {
+        if places > 0 { try await readLists(places: places, at: now) }
         let turn = try await write { db in
             var generator = generator
-            let policies = answers.isEmpty ? ErrorPolicies([:]) : try Self.errorPolicies(db)
-            let decisions = try answers.map {
-                try Self.recordAlone(
-                    $0,
-                    isCharged: isCharged,
-                    rules: rules,
-                    policies: policies,
-                    now: now,
-                    generator: &generator,
-                    db
-                )
-            }
-            let claims = try Self.claim(places: places, now: now, generator: &generator, db)
-            return SubmissionTurn(decisions: decisions, claims: claims, nextDue: try Self.nextDue(after: now, db))
+            let recorder = SubmissionRecorder(
+                isCharged: isCharged,
+                rules: rules,
+                policies: try Self.policies(for: answers, db),
+                now: now
+            )
+            let decisions = try recorder.record(answers, generator: &generator, db)
+            let claims = try claim(
+                places: places,
+                rules: ClaimRules(chunkSize: chunkSize),
+                now: now,
+                generator: &generator,
+                db
+            )
+            let next = try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
+            return SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
         }
         metrics.claimed(turn.claims, at: now)
         return turn
+    }
+
+    /// The policies, read where a failure asks for them.
+    private static func policies(for answers: [SubmissionAnswer], _ db: Database) throws -> ErrorPolicies {
+        let hasFailures = answers.contains { if case .failure = $0.result { true } else { false } }
+        return hasFailures ? try errorPolicies(db) : ErrorPolicies([:])
     }
 
     /// What the table `error_policies` says now.
@@ -107,33 +121,58 @@ extension Store {
         try await read { try Self.errorPolicies($0) }
     }
 
+    static func errorPolicies(_ db: Database) throws -> ErrorPolicies {
+        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT code, action FROM error_policies"))
+        return ErrorPolicies(
+            Dictionary(rows.map { ($0[0] as String, $0[1] as ErrorAction) }, uniquingKeysWith: { $1 })
+        )
+    }
+
     /// When the next chunk is due: `now` if one is already.
     public func nextSubmission(at now: Timestamp) async throws -> Timestamp? {
         try await read { db in
             if try Self.hasClaimant(now: now, db) { return now }
-            return try Self.nextDue(after: now, db)
+            return try Self.nextDue(after: now, isIdle: true, db)
         }
     }
 
-    /// The next attempt of a chunk, or the `run_at` of a job that was put off while it ran.
-    private static func nextDue(after now: Timestamp, _ db: Database) throws -> Timestamp? {
-        try Timestamp.fetchOne(
+    /// The next attempt of a chunk, or the `run_at` of a job.
+    ///
+    /// - Parameter isIdle: whether to look for jobs that were due before the clock was set back, too.
+    private static func nextDue(after now: Timestamp, isIdle: Bool, _ db: Database) throws -> Timestamp? {
+        let next = try Timestamp.fetchOne(
             db.cachedStatement(
                 sql: """
                     SELECT min(due)
                       FROM (SELECT min(next_attempt_at) AS due
                               FROM chunks
                              WHERE state = 'pending'
+                               AND blocked = 0
                                AND next_attempt_at > ?1
                             UNION ALL
                             SELECT min(run_at)
                               FROM job_progress
-                             WHERE job_state = 'running'
-                               AND waiting_chunks > 0
+                             WHERE is_due = 0
+                               AND job_state IN ('queued', 'running')
                                AND run_at > ?1)
                     """
             ),
             arguments: [now]
         )
+        guard isIdle else { return next }
+        let postponed = try Timestamp.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT min(run_at)
+                      FROM job_progress
+                     WHERE is_due = 1
+                       AND job_state IN ('queued', 'running')
+                       AND (waiting_chunks > blocked_chunks OR planned < plan_limit)
+                       AND run_at > ?
+                    """
+            ),
+            arguments: [now]
+        )
+        return [next, postponed].compactMap(\.self).min()
     }
 }

@@ -15,6 +15,7 @@ public struct Store: Sendable {
     private let budget = LockBudget()
     let metrics = StoreMetrics()
     let pulse = DatabasePulse()
+    let lists = InstanceLists()
     /// Where the database is.
     public let path: String
 
@@ -53,7 +54,8 @@ public struct Store: Sendable {
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA cache_size = -65536")
+            try db.execute(sql: "PRAGMA cache_size = -16384")
+            if !create { try db.disableTriggers() }
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
             // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
             try db.execute(sql: "PRAGMA secure_delete = OFF")

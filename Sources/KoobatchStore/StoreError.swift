@@ -10,6 +10,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case newer(path: String, version: Int, known: Int)
     /// The database has not been upgraded to this koobatch.
     case older(path: String, version: Int, known: Int)
+    /// The database is of a koobatch before 0.2.0, whose schema was replaced.
+    case preRelease(path: String, version: Int)
     /// Another daemon works on the database.
     case owned(path: String, owner: String)
     /// The lock file cannot be used.
@@ -50,6 +52,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "the database \(path) has schema version \(version), this koobatch knows up to \(known); install a newer koobatch"
         case .older(let path, let version, let known):
             "the database \(path) has schema version \(version), this koobatch needs \(known); upgrade it with: koobatch migrate"
+        case .preRelease(let path, let version):
+            "the database \(path) is of a pre-release of koobatch (schema version \(version)) and cannot be upgraded; move it away and create a new one with: koobatch migrate"
         case .owned(let path, let owner):
             "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
         case .cannotLock(let path, let reason):

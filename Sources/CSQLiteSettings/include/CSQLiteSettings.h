@@ -1,0 +1,12 @@
+#ifndef KOOBATCH_SQLITE_SETTINGS_H
+#define KOOBATCH_SQLITE_SETTINGS_H
+
+#include <sqlite3.h>
+
+/// Turns off the triggers of a connection: `sqlite3_db_config` takes variable arguments, which Swift cannot pass.
+/// https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigenabletrigger
+static inline int koobatch_disable_triggers(sqlite3 *database) {
+    return sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, (int *)0);
+}
+
+#endif

@@ -1,0 +1,125 @@
+import GRDB
+import KoobatchCore
+
+/// What the database knows of a task that was asked for, and of its instances.
+struct PolledTask {
+    let chunk: ChunkID
+    let job: CommandJobID
+    /// Queries so far, this one included.
+    let polls: Int
+    let submittedAt: Timestamp
+    let deadline: Timestamp?
+    let size: Int
+    let typical: Duration?
+    /// Whether the results did not come in time.
+    let isLate: Bool
+    private let finishedAt: Timestamp?
+    private let jobIDs: [String?]
+    private var states: [UInt8]
+    private var outputs: ChunkDocument
+    private var errorCodes: ChunkDocument
+    private var errorMessages: ChunkDocument
+    private var times: ChunkDocument
+
+    /// Reads them; `nil` when nothing is awaited of the chunk.
+    init?(_ chunk: ChunkID, _ db: Database) throws {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size, p.result_seconds,
+                           c.state = 'finished', c.finished_at, d.job_ids, d.states, d.outputs, d.error_codes,
+                           d.error_msgs, d.result_times
+                      FROM chunks AS c
+                      JOIN chunk_instances AS d ON d.chunk_id = c.id
+                      JOIN job_progress AS p ON p.command_job_id = c.command_job_id
+                     WHERE c.id = ?
+                       AND (c.state = 'submitted' OR (c.state = 'finished' AND c.next_poll_at IS NOT NULL))
+                    """
+            ),
+            arguments: [chunk]
+        )
+        guard let row else { return nil }
+        self.chunk = chunk
+        job = row[0]
+        polls = min(row[1] as Int, 999_999_998) + 1
+        submittedAt = try row.decode(atIndex: 2) ?? Timestamp(millisecondsSinceEpoch: 0)
+        deadline = try row.decode(atIndex: 3)
+        size = row[4]
+        typical = (row[5] as Double?).map(ChunkFacts.duration)
+        isLate = row[6]
+        finishedAt = try row.decode(atIndex: 7)
+        let ids = try JSONText.optionalStrings(row[8] ?? "[]")
+        let letters = Array((row[9] as String? ?? "").utf8)
+        guard ids.count == size, letters.count == size else {
+            throw DatabaseError(
+                resultCode: .SQLITE_CONSTRAINT,
+                message: "the documents of chunk \(chunk.rawValue) are damaged"
+            )
+        }
+        jobIDs = ids
+        states = letters
+        outputs = try ChunkDocument(row[10], size: size)
+        errorCodes = try ChunkDocument(row[11], size: size)
+        errorMessages = try ChunkDocument(row[12], size: size)
+        times = try ChunkDocument(row[13], size: size)
+        if row[13] == nil, let finishedAt { for index in 0..<size { times[index] = finishedAt.description } }
+    }
+
+    /// Instances in a state.
+    func count(_ letter: UInt8) -> Int { states.count { $0 == letter } }
+
+    /// Takes in the results that an answer brings; returns how many instances they end.
+    mutating func take(_ answer: PollAnswer) -> (ended: Int, formerlyUnknown: Int) {
+        guard case .success(let report) = answer.result else { return (0, 0) }
+        var ended = 0
+        var formerlyUnknown = 0
+        for index in 0..<size {
+            let state = states[index]
+            guard state == InstanceLetter.awaited || state == InstanceLetter.unknown, let jobID = jobIDs[index],
+                let result = report.results[jobID]
+            else { continue }
+            states[index] = result.succeeded ? InstanceLetter.succeeded : InstanceLetter.failed
+            outputs[index] = result.output
+            errorCodes[index] = result.errorCode
+            errorMessages[index] = result.errorMessage
+            times[index] = answer.finishedAt.description
+            ended += 1
+            if state == InstanceLetter.unknown { formerlyUnknown += 1 }
+        }
+        return (ended, formerlyUnknown)
+    }
+
+    /// Makes the instances without a result unknown.
+    mutating func giveUp(_ why: ServiceFailure, at time: Timestamp) {
+        for index in 0..<size where states[index] == InstanceLetter.awaited {
+            states[index] = InstanceLetter.unknown
+            errorCodes[index] = why.errorCode
+            errorMessages[index] = why.message
+            times[index] = time.description
+        }
+    }
+
+    /// Writes the documents.
+    ///
+    /// - Parameter finishedAt: of the chunk, if it is finished: times that equal it are not stored.
+    func write(finishedAt: Timestamp?, _ db: Database) throws {
+        let finishedAt = isLate ? self.finishedAt : finishedAt
+        let times = times.values.allSatisfy { $0 == finishedAt?.description } ? nil : times.column
+        try db.cachedStatement(
+            sql: """
+                UPDATE chunk_instances
+                   SET states       = ?2,
+                       outputs      = ?3,
+                       error_codes  = ?4,
+                       error_msgs   = ?5,
+                       result_times = ?6
+                 WHERE chunk_id = ?1
+                """
+        ).execute(
+            arguments: [
+                chunk, String(decoding: states, as: UTF8.self), outputs.column, errorCodes.column,
+                errorMessages.column, times,
+            ]
+        )
+    }
+}
