@@ -15,16 +15,6 @@ extension TestBed {
         return outcome.output.trimmingCharacters(in: .newlines)
     }
 
-    /// What a query prints; nil as long as there is no database, no such table or no lock.
-    func shellIfThere(_ query: String) throws -> String? {
-        guard FileManager.default.fileExists(atPath: database) else { return nil }
-        do {
-            return try shell(query)
-        } catch is Failed {
-            return nil
-        }
-    }
-
     /// Whether a query prints 1.
     func holds(_ query: String) throws -> Bool {
         try shell(query) == "1"

@@ -93,9 +93,14 @@ final class TestBed {
 
     /// Starts the daemon and waits until it works.
     func startDaemon() throws {
+        // First, so that nobody looks into a file that is being made.
+        if !FileManager.default.fileExists(atPath: database) { try migrate() }
         try launchDaemon()
         let pid = daemon?.identifier ?? 0
-        try wait { try self.shellIfThere("SELECT pid = \(pid) FROM daemon") == "1" }
+        try wait(for: 60, every: 0.02) {
+            guard daemon?.isRunning == true else { throw Failed(description: "the daemon has ended") }
+            return try holds("SELECT pid = \(pid) FROM daemon")
+        }
     }
 
     /// Creates the database, without a daemon.
