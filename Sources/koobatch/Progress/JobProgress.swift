@@ -17,7 +17,7 @@ struct JobProgress {
         rate = meter.rate
         remaining = meter.remaining(job.total - job.done)
         // Their turn and their results are what jobs wait for while all is well.
-        let isOrdinary = wait.map { ["turn", "results"].contains($0.blocker) } ?? true
+        let isOrdinary = wait.map { ["queued", "results"].contains($0.blocker) } ?? true
         if !isDaemonRunning {
             notice = "the daemon is not running; start it with: systemctl start koobatch"
         } else if let wait, !isOrdinary {
