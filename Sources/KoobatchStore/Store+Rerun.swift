@@ -52,6 +52,8 @@ extension Store {
                  WHERE command_job_id = ?1
                 """
         ).execute(arguments: [job, old.last, old.count == limit])
+        // Also where nothing had to move: its canary may have succeeded before.
+        changes.touch(job)
         try changes.write(at: now, db)
     }
 
