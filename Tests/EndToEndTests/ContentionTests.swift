@@ -107,7 +107,7 @@ struct ContentionTests {
                 SELECT 'attempt', id FROM attempts WHERE outcome IS NULL
                 UNION ALL SELECT 'chunk', id FROM chunks WHERE state IN ('pending', 'submitting', 'submitted', 'unknown')
                 UNION ALL SELECT 'chunk of nothing', id FROM chunks WHERE command_job_id NOT IN (SELECT id FROM command_jobs)
-                UNION ALL SELECT 'pace', command_job_id FROM job_pace
+                UNION ALL SELECT 'instances of nothing', chunk_id FROM chunk_instances WHERE chunk_id NOT IN (SELECT id FROM chunks)
                 UNION ALL SELECT 'why', command_job_id FROM why
                 """
             ).isEmpty

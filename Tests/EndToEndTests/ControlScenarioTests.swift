@@ -164,11 +164,11 @@ struct ControlScenarioTests {
             """
             SELECT 'command_jobs', count(*) FROM command_jobs UNION ALL SELECT 'job_progress', count(*) FROM job_progress
             UNION ALL SELECT 'chunks', count(*) FROM chunks UNION ALL SELECT 'attempts', count(*) FROM attempts
-            UNION ALL SELECT 'instance_jobs', count(*) FROM instance_jobs UNION ALL SELECT 'job_pace', count(*) FROM job_pace
+            UNION ALL SELECT 'chunk_instances', count(*) FROM chunk_instances
             """
         ).map { $0.joined(separator: " ") }
         #expect(
-            left == ["command_jobs 1", "job_progress 1", "chunks 2", "attempts 2", "instance_jobs 64", "job_pace 0"]
+            left == ["command_jobs 1", "job_progress 1", "chunks 2", "attempts 2", "chunk_instances 2"]
         )
         #expect(try koobatch.shell.run("PRAGMA integrity_check; PRAGMA foreign_key_check;") == "ok")
         #expect(try koobatch.shell.run("SELECT count(*) FROM instance_status WHERE command_job_id = 1") == "0")

@@ -19,7 +19,8 @@ struct ErrorPolicyTests {
         try koobatch.start()
         _ = try koobatch.insert(instances: 32, columns: [("max_attempts", "1000")])
         try koobatch.wait(
-            for: "SELECT max(attempts) >= 3 FROM chunks WHERE size = 1 AND instance_ids = '[\"i5\"]'"
+            for:
+                "SELECT max(attempts) >= 3 FROM chunks JOIN chunk_instances ON chunk_id = id WHERE instance_ids = '[\"i5\"]'"
         )
         #expect(try koobatch.shell.run("SELECT state FROM job_status") == "running")
         try koobatch.shell.run("\(statement);")

@@ -58,13 +58,62 @@ enum Audit {
           FROM job_progress AS p
           LEFT JOIN (SELECT command_job_id,
                             sum(state = 'pending')                    AS waiting,
+                            sum(state = 'pending' AND blocked = 1)    AS blocked,
                             sum(state IN ('submitting', 'submitted')) AS in_flight,
                             sum(state = 'unknown')                    AS held,
-                            sum(size) FILTER (WHERE state IN ('pending', 'submitting')) AS instances
+                            sum(submitted)                            AS submitted,
+                            sum(succeeded)                            AS succeeded,
+                            sum(failed)                               AS failed,
+                            sum(unknown)                              AS unknown,
+                            sum(cancelled)                            AS cancelled,
+                            sum(rejected)                             AS rejected
                        FROM chunks
                       GROUP BY command_job_id) AS c ON c.command_job_id = p.command_job_id
-         WHERE (p.waiting_chunks, p.in_flight_chunks, p.held_chunks, p.waiting_instances)
-               IS NOT (coalesce(waiting, 0), coalesce(in_flight, 0), coalesce(held, 0), coalesce(instances, 0))
+         WHERE (p.waiting_chunks, p.blocked_chunks, p.in_flight_chunks, p.held_chunks, p.submitted, p.succeeded, p.failed,
+                p.unknown, p.cancelled, p.rejected)
+               IS NOT
+               (coalesce(c.waiting, 0), coalesce(c.blocked, 0), coalesce(c.in_flight, 0), coalesce(c.held, 0),
+                coalesce(c.submitted, 0), coalesce(c.succeeded, 0), coalesce(c.failed, 0), coalesce(c.unknown, 0),
+                coalesce(c.cancelled, 0) + iif(p.job_state IN ('cancelled', 'expired'), p.total - p.planned, 0),
+                coalesce(c.rejected, 0))
+        """,
+        "nothing that the counts of a job ask for is left undone": "SELECT * FROM job_decisions",
+        "the documents of a chunk have an entry for each of its instances": """
+        SELECT c.id, c.state, c.size, d.*
+          FROM chunks AS c
+          JOIN chunk_instances AS d ON d.chunk_id = c.id
+         WHERE json_array_length(d.instance_ids) <> c.size
+            OR json_array_length(d.job_ids) <> c.size
+            OR length(d.states) <> c.size
+            OR (c.task_id IS NOT NULL) > (d.job_ids IS NOT NULL AND d.states IS NOT NULL)
+            OR c.size IN (SELECT 0
+                           UNION ALL
+                          SELECT c.size
+                            FROM json_each(json_array(d.outputs, d.error_codes, d.error_msgs, d.result_times)) AS e
+                           WHERE e.value GLOB '[[]*'
+                             AND json_array_length(e.value) <> c.size)
+        """,
+        "the letters of a chunk that was accepted are its counts, and those of another are of instances that moved": """
+        SELECT c.*, d.states
+          FROM chunks AS c
+          JOIN chunk_instances AS d ON d.chunk_id = c.id
+         WHERE d.states IS NOT NULL
+           AND (c.submitted, c.succeeded, c.failed, c.unknown)
+               IS NOT
+               (c.size - length(replace(d.states, 'a', '')), c.size - length(replace(d.states, 's', '')),
+                c.size - length(replace(d.states, 'f', '')), c.size - length(replace(d.states, 'u', '')))
+        """,
+        "chunks that are counted as one thing are that, and those that are open are not over": """
+        SELECT *
+          FROM chunks
+         WHERE (state IN ('pending', 'submitting', 'split')
+                AND submitted + succeeded + failed + unknown + cancelled + rejected > 0)
+            OR (state = 'unknown') > (unknown = size)
+            OR (blocked = 1) > (state = 'pending')
+            OR (state = 'pending') <> (next_attempt_at IS NOT NULL)
+            OR (finished_at IS NOT NULL) <> (state IN ('finished', 'failed', 'cancelled', 'split'))
+            OR (submitted_at IS NOT NULL) < (state IN ('submitted', 'finished'))
+            OR (state = 'submitted') > (submitted > 0)
         """,
         "a job has its end exactly when nothing of it can change": """
         SELECT j.id, j.state, j.finished_at, p.*
@@ -81,28 +130,6 @@ enum Audit {
             OR (j.state = 'failed') > (p.succeeded = 0)
             OR (j.started_at IS NULL AND (p.planned > 0 OR j.state IN ('running', 'succeeded', 'partial', 'failed')))
         """,
-        "what is set aside is counted, waits for a job or is free, and is in no chunk": """
-        SELECT p.command_job_id, p.planned, p.set_aside, s.*
-          FROM job_progress AS p
-          LEFT JOIN (SELECT command_job_id,
-                            count(*)                        AS instances,
-                            sum(free = EXISTS (SELECT 1
-                                                 FROM instance_waits AS w
-                                                WHERE w.waiter_job = s.command_job_id
-                                                  AND w.instance_id = s.instance_id)) AS wrong
-                       FROM set_aside_instances AS s
-                      GROUP BY command_job_id) AS s ON s.command_job_id = p.command_job_id
-         WHERE p.set_aside <> coalesce(s.instances, 0)
-            OR s.wrong > 0
-            OR p.planned + p.set_aside > p.plan_limit
-        """,
-        "nobody waits for what has ended": """
-        SELECT w.*
-          FROM instance_waits AS w
-          JOIN command_jobs AS j ON j.id = w.blocker_job
-         WHERE j.finished_at IS NOT NULL
-            OR NOT EXISTS (SELECT 1 FROM command_jobs WHERE id = w.waiter_job AND finished_at IS NULL)
-        """,
         "an open attempt belongs to a chunk that is submitting, and the other way round": """
         SELECT c.id, c.state, count(a.id)
           FROM chunks AS c
@@ -111,12 +138,12 @@ enum Audit {
         HAVING count(a.id) <> (c.state = 'submitting')
         """,
         "task_map has the accepted instances": """
-        SELECT i.chunk_id, i.instance_id
-          FROM instance_jobs AS i
-         WHERE i.job_id IS NOT NULL
-           AND NOT EXISTS (SELECT 1
-                             FROM task_map AS t
-                            WHERE t.chunk_id = i.chunk_id AND t.instance_id = i.instance_id AND t.job_id = i.job_id)
+        SELECT c.id, c.size - c.unknown, count(t.job_id)
+          FROM chunks AS c
+          JOIN chunk_instances AS d ON d.chunk_id = c.id
+          LEFT JOIN task_map AS t ON t.chunk_id = c.id AND t.task_id = c.task_id AND t.command_job_id = c.command_job_id
+         GROUP BY c.id
+        HAVING count(t.job_id) <> coalesce((SELECT count(value) FROM json_each(d.job_ids)), 0)
         """,
         "outputs counts what ended": """
         SELECT s.id, s.succeeded + s.failed + s.unknown + s.rejected, o.instances
@@ -142,12 +169,9 @@ enum Audit {
         UNION ALL
         SELECT 'attempts', id FROM attempts WHERE chunk_id NOT IN (SELECT id FROM chunks)
         UNION ALL
-        SELECT 'instance_waits', waiter_job FROM instance_waits WHERE blocker_job NOT IN (SELECT id FROM command_jobs)
+        SELECT 'chunk_instances', chunk_id FROM chunk_instances WHERE chunk_id NOT IN (SELECT id FROM chunks)
         UNION ALL
-        SELECT 'set_aside_instances', command_job_id FROM set_aside_instances
-         WHERE command_job_id NOT IN (SELECT id FROM command_jobs)
-        UNION ALL
-        SELECT 'instance_jobs', id FROM instance_jobs WHERE chunk_id NOT IN (SELECT id FROM chunks)
+        SELECT 'chunks without instances', id FROM chunks WHERE id NOT IN (SELECT chunk_id FROM chunk_instances)
         """,
     ]
 }

@@ -93,7 +93,7 @@ struct BackupTests {
             """
         )
         let error = #expect(throws: BackupError.self) { _ = try backup() }
-        #expect("\(try #require(error))".contains("instance_jobs"))
+        #expect("\(try #require(error))".contains("chunk_instances"))
         #expect(!FileManager.default.fileExists(atPath: destination))
     }
 
@@ -104,9 +104,21 @@ struct BackupTests {
     func counts(_ change: String) throws {
         try database.shell.rows(Stages.statements)
         try database.shell.rows(
-            "DROP TRIGGER job_progress_check_counts; UPDATE job_progress SET \(change) WHERE command_job_id = 2;"
+            "UPDATE job_progress SET \(change), revision = revision + 1 WHERE command_job_id = 2;"
         )
         let flaw = try MaintenanceConnection(path: database.path).flaw(full: false)
         #expect(flaw == "the counts of job 2 do not add up")
+    }
+
+    @Test(
+        "finds chunks whose counts are not those of their instances",
+        arguments: ["states = 'sf'", "states = 's'", "states = NULL"]
+    )
+    func letters(_ change: String) throws {
+        try database.shell.rows(Stages.statements)
+        #expect(try MaintenanceConnection(path: database.path).flaw(full: false) == nil)
+        try database.shell.rows(Stages.daemon("UPDATE chunk_instances SET \(change) WHERE chunk_id = 5;"))
+        let flaw = try MaintenanceConnection(path: database.path).flaw(full: false)
+        #expect(flaw == "the counts of chunk 5 are not those of its instances")
     }
 }

@@ -14,13 +14,15 @@ struct ClaimTests {
         user = try database.observer()
     }
 
+    /// 2100-01-01.
+    private static let later = Timestamp(millisecondsSinceEpoch: 4_102_444_800_000)
+
     private func instances(_ count: Int) -> [String] {
         (0..<count).map { "i\($0)" }
     }
 
     private func insert(_ count: Int, _ columns: KeyValuePairs<String, String> = [:]) async throws {
         _ = try await user.insertJob(instances(count), columns)
-        try await driver.plan()
     }
 
     @Test("has the intent of every claim in the database before it is returned")
@@ -94,12 +96,14 @@ struct ClaimTests {
     mutating func runAt() async throws {
         try await insert(64)
         _ = try await driver.claim(1)
-        try await user.user("UPDATE command_jobs SET run_at = '2020-01-01T01:00'")
+        // Ahead of SQLite's clock, too.
+        driver.now = Self.later
+        try await user.user("UPDATE command_jobs SET run_at = '2100-01-01T01:00'")
         let turn = try await driver.turn(places: 9)
         #expect(turn.claims.isEmpty)
-        #expect(turn.nextDue == .start + .seconds(3_600))
-        #expect(try await driver.store.nextSubmission(at: driver.now) == .start + .seconds(3_600))
-        driver.now = .start + .seconds(3_600)
+        #expect(turn.nextDue == Self.later + .seconds(3_600))
+        #expect(try await driver.store.nextSubmission(at: driver.now) == Self.later + .seconds(3_600))
+        driver.now = Self.later + .seconds(3_600)
         #expect(try await driver.store.nextSubmission(at: driver.now) == driver.now)
         #expect(try await driver.claim().count == 1)
     }
@@ -129,5 +133,31 @@ struct ClaimTests {
         let (expired, next) = try await driver.store.expire(at: .start + .seconds(3_600))
         #expect(expired.isEmpty)
         #expect(next == .start + .seconds(7_200))
+    }
+
+    @Test(
+        "reads a long list once, cuts it in order, and comes to its end",
+        arguments: [1, 31, 1_999, 2_000, 2_001, 5_000]
+    )
+    mutating func longLists(_ count: Int) async throws {
+        try await insert(count)
+        var sent: [String] = []
+        while case let claims = try await driver.claim(7), !claims.isEmpty {
+            sent += claims.flatMap(\.request.instanceIDs)
+            _ = try await driver.turn(claims.map { driver.accepted($0) })
+        }
+        #expect(sent == instances(count))
+    }
+
+    @Test("goes on where it was after a restart in the middle of a list")
+    mutating func restart() async throws {
+        try await insert(5_000)
+        var sent = try await driver.claim(3).flatMap(\.request.instanceIDs)
+        var another = StoreDriver(try TestDatabase.current().store())
+        while case let claims = try await another.claim(), !claims.isEmpty {
+            sent += claims.flatMap(\.request.instanceIDs)
+            _ = try await another.turn(claims.map { another.accepted($0) })
+        }
+        #expect(sent == instances(5_000))
     }
 }

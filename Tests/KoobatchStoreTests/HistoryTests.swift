@@ -10,6 +10,13 @@ struct HistoryTests {
     /// Histories of one database; statements that are prepared once make the later ones cheap.
     private static let batch: UInt64 = 15
 
+    @Test("of the stages that tests begin with are true")
+    func stages() async throws {
+        let database = try TestDatabase.current()
+        try database.shell.rows(Stages.statements)
+        #expect(try await Audit.complaints(database.observer()) == [])
+    }
+
     @Test(
         "of random steps keep every count, view and end of a job true, and every job comes to its end",
         arguments: 0..<20 as Range<UInt64>
@@ -20,7 +27,7 @@ struct HistoryTests {
             history.begin(seed: seed)
             for _ in 0..<40 {
                 let step = try await history.step()
-                let complaints = try await history.complaints()
+                let complaints = try await history.complaints() + history.transitions()
                 try #require(complaints.isEmpty, "seed \(seed), after \(history.steps), \(step): \(complaints)")
             }
             try await history.finish()
@@ -36,7 +43,7 @@ struct HistoryTests {
 /// A random course of events.
 private struct History {
     private enum Step: CaseIterable {
-        case insert, plan, claim, answer, poll, tick, change, settle, recover, expire, delete
+        case insert, prepare, claim, answer, poll, tick, change, settle, recover, expire, delete
     }
 
     private(set) var steps: [String] = []
@@ -46,6 +53,8 @@ private struct History {
     private var sent: [ClaimedChunk] = []
     /// Answers that may arrive twice.
     private var past: [SubmissionAnswer] = []
+    /// What there was after the last step.
+    private var states: [String: String] = [:]
 
     init(_ database: TestDatabase) throws {
         driver = try StoreDriver(database)
@@ -56,11 +65,42 @@ private struct History {
     mutating func begin(seed: UInt64) {
         random = SeededGenerator(seed: seed)
         driver.now = .start
-        (steps, sent, past) = ([], [], [])
+        (steps, sent, past, states) = ([], [], [], [:])
     }
 
     func complaints() async throws -> [String] {
         try await Audit.complaints(user)
+    }
+
+    /// The changes of state since the last call that the states of Core do not name: what the schema forbids people, and the
+    /// daemon, which runs without triggers, may not do either.
+    mutating func transitions() async throws -> [String] {
+        let now = try await user.rows(
+            """
+            SELECT 'job ' || id, state FROM command_jobs
+             UNION ALL
+            SELECT 'chunk ' || id, state FROM chunks
+             UNION ALL
+            SELECT 'instance ' || instance_id || ' of chunk ' || chunk_id, state FROM instance_status WHERE chunk_id IS NOT NULL
+            """
+        )
+        let states = Dictionary(uniqueKeysWithValues: now.map { ($0[0] ?? "", $0[1] ?? "") })
+        defer { self.states = states }
+        return states.compactMap { thing, state in
+            guard let before = self.states[thing], before != state else { return nil }
+            let isLegal =
+                switch thing.prefix(3) {
+                case "job": Self.isLegal(CommandJobState.self, before, state)
+                case "chu": Self.isLegal(ChunkState.self, before, state)
+                default: Self.isLegal(InstanceState.self, before, state)
+                }
+            return isLegal ? nil : "\(thing) went from \(before) to \(state)"
+        }
+    }
+
+    private static func isLegal<S: State>(_: S.Type, _ before: String, _ after: String) -> Bool {
+        guard let before = S(rawValue: before), let after = S(rawValue: after) else { return false }
+        return before.successors.contains(after)
     }
 
     func unfinished() async throws -> [[String?]] {
@@ -81,7 +121,9 @@ private struct History {
         steps.append("\(step)")
         switch step {
         case .insert: try await insert()
-        case .plan: try await driver.plan(chunkSize: Int.random(in: 1...8, using: &random))
+        case .prepare:
+            driver.chunkSize = Int.random(in: 1...8, using: &random)
+            try await driver.prepare()
         case .claim: sent += try await driver.claim(Int.random(in: 1...6, using: &random))
         case .answer: try await answer()
         case .poll: try await poll()
@@ -224,7 +266,6 @@ private struct History {
             try await user.user("UPDATE command_jobs SET state = 'running' WHERE state = 'paused'")
             driver.now = driver.now + .seconds(700)
             _ = try await driver.store.expire(at: driver.now)
-            try await driver.plan()
             sent += try await driver.claim()
             _ = try await driver.turn(sent.map { driver.accepted($0) })
             sent = []

@@ -38,14 +38,14 @@ struct JobSettingsTests {
     @Test("sends a canary first and the rest once all of it succeeded")
     mutating func canary() async throws {
         _ = try await user.insertJob(instances(100), ["canary": "5"])
-        try await driver.plan()
         try await driver.submitAll()
         #expect(try await status() == "running 95 5 0 0 0 0 0 open")
         try await driver.pollAll(user) { $0.hasSuffix("i4") ? nil : true }
-        #expect(try await driver.plan() == 0)
+        #expect(try await driver.claim().isEmpty)
         try await driver.pollAll(user)
-        #expect(try await driver.plan() == 3)
-        try await driver.submitAll()
+        let rest = try await driver.claim()
+        #expect(rest.map(\.request.instanceIDs.count) == [32, 32, 31])
+        _ = try await driver.turn(rest.map { driver.accepted($0) })
         try await driver.pollAll(user)
         #expect(try await status() == "succeeded 0 0 100 0 0 0 0 ended")
     }
@@ -53,7 +53,6 @@ struct JobSettingsTests {
     @Test("pauses a job whose canary fails, and sends the rest when a person resumes it")
     mutating func failedCanary() async throws {
         _ = try await user.insertJob(instances(10), ["canary": "2"])
-        try await driver.plan()
         try await driver.submitAll()
         try await driver.pollAll(user) { !$0.hasSuffix("i1") }
         #expect(try await status() == "paused 8 0 1 1 0 0 0 open")
@@ -61,9 +60,8 @@ struct JobSettingsTests {
             try await reason()
                 == "canary: 1 of 2 instances did not succeed; resume to run the rest all the same, or cancel"
         )
-        #expect(try await driver.plan() == 0)
+        #expect(try await driver.claim().isEmpty)
         try await user.user("UPDATE command_jobs SET state = 'running' WHERE id = 1")
-        #expect(try await driver.plan() == 1)
         try await driver.submitAll()
         try await driver.pollAll(user)
         #expect(try await status() == "partial 0 0 9 1 0 0 0 ended")
@@ -77,14 +75,12 @@ struct JobSettingsTests {
         var driver = driver
         _ = try await user.insertJob(instances(10), ["canary": "2"])
         if wasSent {
-            try await driver.plan()
             try await driver.submitAll()
             try await driver.pollAll(user) { _ in false }
         }
         try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 1")
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-        try await user.passTrials()
-        try await driver.plan()
+        try await user.endSlowStarts()
         #expect(try await driver.claim().flatMap(\.request.instanceIDs) == ["i0", "i1"])
     }
 
@@ -92,9 +88,9 @@ struct JobSettingsTests {
     mutating func changedCanary() async throws {
         _ = try await user.insertJob(instances(10))
         try await user.user("UPDATE command_jobs SET canary = 3 WHERE id = 1")
-        try await driver.plan()
-        #expect(try await status() == "running 10 0 0 0 0 0 0 open")
+        #expect(try await status() == "queued 10 0 0 0 0 0 0 open")
         #expect(try await driver.claim().flatMap(\.request.instanceIDs).count == 3)
+        #expect(try await status() == "running 10 0 0 0 0 0 0 open")
     }
 
     @Test(
@@ -104,7 +100,7 @@ struct JobSettingsTests {
     func maxErrors(_ budget: String, _ allowed: Int) async throws {
         var driver = driver
         _ = try await user.insertJob(instances(40), ["max_errors": budget, "max_concurrency": "1"])
-        try await driver.plan(chunkSize: 1)
+        driver.chunkSize = 1
         for _ in 1...2 {
             for failures in 1...(allowed + 1) {
                 let claims = try await driver.claim()
@@ -122,7 +118,7 @@ struct JobSettingsTests {
     @Test("does not send a chunk again whose job has spent max_errors meanwhile")
     mutating func maxErrorsAndRetry() async throws {
         _ = try await user.insertJob(instances(2), ["max_errors": "0"])
-        try await driver.plan(chunkSize: 1)
+        driver.chunkSize = 1
         let claims = try await driver.claim()
         try await driver.record(driver.refused(claims[0], code: "APIGW.0201", status: 413))
         try await driver.record(driver.refused(claims[1], code: "KOOPHONE.API.9999", status: 500))
@@ -134,7 +130,7 @@ struct JobSettingsTests {
     @Test("counts max_errors anew when a job runs again, even if a person had resumed it")
     mutating func maxErrorsOfRerun() async throws {
         _ = try await user.insertJob(instances(4), ["max_errors": "0"])
-        try await driver.plan(chunkSize: 1)
+        driver.chunkSize = 1
         let fail = { (driver: inout StoreDriver) in
             for claim in try await driver.claim() {
                 try await driver.record(driver.refused(claim, code: "APIGW.0201", status: 413))
@@ -143,10 +139,10 @@ struct JobSettingsTests {
         try await fail(&driver)
         #expect(try await status() == "failed 0 0 0 4 0 0 0 ended")
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-        try await user.passTrials()
+        try await user.endSlowStarts()
         try await user.user("UPDATE command_jobs SET state = 'paused' WHERE id = 1")
         try await user.user("UPDATE command_jobs SET state = 'running', max_concurrency = 1 WHERE id = 1")
-        try await driver.plan(chunkSize: 1)
+        driver.chunkSize = 1
         try await fail(&driver)
         #expect(try await status() == "paused 3 0 0 1 0 0 0 open")
     }
@@ -158,7 +154,7 @@ struct JobSettingsTests {
         _ = try await user.insertJob(["a"], ["unique_key": "'nightly'"])
         let refusal = await #expect(throws: DatabaseError.self) {
             try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-            try await user.passTrials()
+            try await user.endSlowStarts()
         }
         #expect(refusal?.message == "unique_key: an unfinished job has this key")
     }
@@ -166,7 +162,6 @@ struct JobSettingsTests {
     @Test("copies new priorities to where claims are ordered, and obeys them")
     mutating func priority() async throws {
         for name in ["a", "b", "c"] { _ = try await user.insertJob([name]) }
-        try await driver.plan()
         try await user.user("UPDATE command_jobs SET priority = 9, max_concurrency = 4 WHERE id = 3")
         #expect(try await user.row("SELECT priority FROM job_progress WHERE command_job_id = 3") == ["9"])
         #expect(try await driver.claim(1).map(\.job.rawValue) == [3])

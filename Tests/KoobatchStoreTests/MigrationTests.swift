@@ -41,77 +41,27 @@ struct MigrationTests {
         #expect(try shell.dump() == before)
     }
 
-    @Test("upgrades a database of every earlier version with rows in every state", arguments: 1..<Migrations.current)
-    func upgrades(_ version: Int) throws {
-        for migration in Migrations.all.prefix(version) {
-            try shell.rows("BEGIN; \(migration.sql) PRAGMA user_version = \(migration.version); COMMIT;")
-        }
-        try shell.rows("PRAGMA journal_mode = WAL;" + Stages.statements)
-        let counts = """
-            SELECT id, state, total, pending, submitted, succeeded, failed, unknown, cancelled, rejected FROM job_status;
-            SELECT * FROM instance_status ORDER BY 1, 2;
-            SELECT * FROM task_map ORDER BY 1, 2, 3;
-            SELECT * FROM attempts ORDER BY id;
-            """
-        let before = try shell.rows(counts)
-        #expect(try Store.migrate(path: path) == (version, Migrations.current))
-        #expect(try shell.rows(counts) == before)
-        #expect(try MaintenanceConnection(path: path).flaw(full: true) == nil)
-        _ = try Store(path: path)
-    }
-
-    @Test("mends a canary of version 4 that is smaller than what is planned and set aside")
-    func canary() throws {
-        for migration in Migrations.all.prefix(4) {
-            try shell.rows("BEGIN; \(migration.sql) PRAGMA user_version = \(migration.version); COMMIT;")
-        }
+    @Test(
+        "refuses a database of a pre-release with a sentence, and leaves it as it is",
+        arguments: 1..<Migrations.oldest
+    )
+    func preRelease(_ version: Int) throws {
         try shell.rows(
             """
             PRAGMA journal_mode = WAL;
-            INSERT INTO command_jobs (command, instance_ids) VALUES ('id', '["a","b","c"]');
-            UPDATE job_progress SET set_aside = 2, plan_limit = 1;
+            PRAGMA application_id = \(Migrations.applicationID);
+            CREATE TABLE command_jobs (id INTEGER PRIMARY KEY, command TEXT);
+            PRAGMA user_version = \(version);
             """
         )
-        try Store.migrate(path: path)
-        #expect(try shell.rows("SELECT planned, set_aside, plan_limit FROM job_progress;") == [["0", "2", "2"]])
-    }
-
-    @Test("keeps the rows of a database of version 1, which go on under the rules of this one")
-    func fromTheFirst() async throws {
-        try shell.rows(
-            """
-            PRAGMA journal_mode = WAL;
-            \(Migrations.all[0].sql)
-            PRAGMA user_version = 1;
-            \(Stages.statements)
-            """
-        )
-        let tables = ["command_jobs", "job_progress", "chunks", "instance_jobs", "attempts"]
-        func rows() throws -> [[String]] {
-            try tables.flatMap { try shell.rows("SELECT '\($0)', * FROM \($0);") }.map { Array($0.prefix(12)) }
-        }
-        let before = try rows()
-        #expect(try Store.migrate(path: path) == (1, Migrations.current))
-        #expect(try rows() == before)
-        #expect(try shell.rows("SELECT command_job_id, since_done FROM job_pace;") == [["2", "6"]])
-        // Two instances of the running job have failed.
-        try shell.rows("UPDATE command_jobs SET max_errors = 1 WHERE id = 2;")
-        #expect(
-            try shell.value("SELECT blocker FROM why WHERE command_job_id = 2 AND chunk_id IS NULL") == "max_errors"
-        )
-        try shell.rows(
-            "UPDATE command_jobs SET state = 'running' WHERE id = 2; UPDATE command_jobs SET state = 'queued' WHERE id = 4;"
-        )
-        var driver = StoreDriver(try Store(path: path))
-        driver.now = Timestamp(millisecondsSinceEpoch: 4_102_444_800_000)
-        _ = try await driver.store.recover(rules: driver.rules, at: driver.now, generator: SeededGenerator(seed: 1))
-        try await driver.plan()
-        try await driver.submitAll()
-        #expect(
-            try shell.rows("SELECT id, pending, submitted FROM job_status WHERE id IN (1, 2, 4);") == [
-                ["1", "0", "3"], ["2", "0", "6"], ["4", "0", "2"],
-            ]
-        )
+        let before = try Data(contentsOf: URL(filePath: path))
+        let expected = StoreError.preRelease(path: path, version: version)
+        #expect(throws: expected) { try Store.migrate(path: path) }
+        #expect(throws: expected) { try Store(path: path) }
+        #expect(throws: expected) { try DatabaseClient(path: path, access: .reading) }
+        #expect(try Data(contentsOf: URL(filePath: path)) == before)
+        #expect(expected.description.contains("pre-release of koobatch"))
+        #expect(expected.description.hasSuffix("create a new one with: koobatch migrate"))
     }
 
     @Test("runs beside a daemon")

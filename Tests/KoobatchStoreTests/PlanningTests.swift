@@ -19,11 +19,11 @@ struct PlanningTests {
     }
 
     @Test("cuts a job into as few chunks of 32 as hold it, in order", arguments: [1, 31, 32, 33, 64, 1_000, 100_000])
-    func sizes(_ count: Int) async throws {
+    mutating func sizes(_ count: Int) async throws {
         _ = try await user.insertJob(instances(count))
-        #expect(try await driver.plan() == (count + 31) / 32)
+        #expect(try await driver.claim(10_000).flatMap(\.request.instanceIDs) == instances(count))
         let planned = try await user.rows(
-            "SELECT e.value FROM chunks AS c JOIN json_each(c.instance_ids) AS e ORDER BY c.id, e.key"
+            "SELECT e.value FROM chunk_instances AS d JOIN json_each(d.instance_ids) AS e ORDER BY d.chunk_id, e.key"
         )
         #expect(planned.map { $0[0] } == instances(count))
         let row = try await user.row("SELECT min(size), max(size), sum(size), count(*) FROM chunks")
@@ -34,71 +34,59 @@ struct PlanningTests {
             ]
         )
         #expect(try await user.row("SELECT state, pending FROM job_status") == ["running", "\(count)"])
+        #expect(try await driver.claim().isEmpty)
     }
 
-    @Test("skips a slice that was planned already")
-    func twice() async throws {
-        let job = try await user.insertJob(instances(64))
-        let slice = PlannedSlice(job: job, plannedBefore: 0, chunks: [Array(instances(32))])
-        #expect(try await driver.store.plan([slice], at: driver.now).chunks == 1)
-        #expect(try await driver.store.plan([slice], at: driver.now).chunks == 0)
-        #expect(try await user.row("SELECT planned FROM job_progress") == ["32"])
-    }
-
-    @Test("skips a slice of a job that was stopped meanwhile", arguments: ["cancelled", "paused"])
-    func stopped(_ state: String) async throws {
-        let job = try await user.insertJob(instances(64))
-        let first = PlannedSlice(job: job, plannedBefore: 0, chunks: [Array(instances(64)[..<32])])
-        #expect(try await driver.store.plan([first], at: driver.now).chunks == 1)
-        try await user.user("UPDATE command_jobs SET state = '\(state)'")
-        let second = PlannedSlice(job: job, plannedBefore: 32, chunks: [Array(instances(64)[32...])])
-        #expect(try await driver.store.plan([second], at: driver.now).chunks == 0)
+    @Test("cuts no more than is sent: the rest of the list stays where it was inserted")
+    mutating func justInTime() async throws {
+        _ = try await user.insertJob(instances(1_000))
+        _ = try await driver.claim(3)
+        #expect(try await user.row("SELECT count(*), sum(size) FROM chunks") == ["3", "96"])
+        #expect(try await user.row("SELECT planned FROM job_progress") == ["96"])
         #expect(try await Audit.complaints(user).isEmpty)
-        #expect(try await driver.store.jobsToPlan(at: driver.now, instances: 100, known: nil).isEmpty)
     }
 
-    @Test("offers due jobs by priority and age, and those with enough work only")
-    func order() async throws {
+    @Test("cuts nothing of a job that was stopped meanwhile", arguments: ["cancelled", "paused"])
+    mutating func stopped(_ state: String) async throws {
+        _ = try await user.insertJob(instances(64))
+        #expect(try await driver.claim(1).count == 1)
+        try await user.user("UPDATE command_jobs SET state = '\(state)'")
+        #expect(try await driver.claim().isEmpty)
+        #expect(try await Audit.complaints(user).isEmpty)
+    }
+
+    @Test("cuts due jobs by priority and age, and none that has expired")
+    mutating func order() async throws {
         let low = try await user.insertJob(instances(40))
         let high = try await user.insertJob(instances(40), ["priority": "5"])
-        let later = try await user.insertJob(instances(40), ["run_at": "'2020-01-01T01:00'"])
+        let later = try await user.insertJob(instances(40), ["run_at": "'2100-01-01T01:00'"])
         _ = try await user.insertJob(instances(40), ["run_at": "'2019-01-01'", "expires_at": "'2019-02-01'"])
-        #expect(try await driver.store.jobsToPlan(at: .start, instances: 1_000, known: nil).map(\.id) == [high, low])
-        #expect(try await driver.store.jobsToPlan(at: .start, instances: 40, known: nil).map(\.id) == [high])
-        #expect(try await driver.store.nextPlanning(after: .start) == .start + .seconds(3_600))
-        let hour = Timestamp.start + .seconds(3_600)
-        #expect(
-            try await driver.store.jobsToPlan(at: hour, instances: 1_000, known: nil).map(\.id) == [high, low, later]
-        )
-        #expect(try await driver.store.nextPlanning(after: hour) == nil)
+        #expect(try await driver.claim(3).map(\.job) == [high, high, low])
+        #expect(try await driver.claim().map(\.job) == [low])
+        let hour = Timestamp(millisecondsSinceEpoch: 4_102_444_800_000) + .seconds(3_600)
+        #expect(try await driver.turn(places: 9).nextDue == hour)
+        driver.now = hour
+        #expect(try await driver.claim().map(\.job) == [later, later])
+        #expect(try await driver.turn(places: 9).nextDue == nil)
     }
 
-    @Test("reads the list of a job that the caller knows only once")
-    func known() async throws {
-        let job = try await user.insertJob(instances(3))
-        let known = try #require(try await driver.store.jobsToPlan(at: .start, instances: 9, known: job).first)
-        #expect(try known.parseInstanceIDs().isEmpty)
-        let new = try #require(try await driver.store.jobsToPlan(at: .start, instances: 9, known: nil).first)
-        #expect(try new.parseInstanceIDs() == instances(3))
-        #expect([new.planned, new.planLimit, new.total] == [0, 3, 3])
-    }
-
-    @Test("keeps ids with quotes, backslashes and all of Unicode as they are")
+    @Test("keeps every id as it is, however the list is written")
     mutating func strangeIDs() async throws {
-        let strange = [
-            "\"", "\\", "'", "\\\"", "a\"b\\c", "\u{1F4F1}", "\u{E9}", "\u{65}\u{301}", "{}", "]", "\u{2028}",
-        ]
-        _ = try await user.insertJob(strange)
-        try await driver.plan()
+        let visible = (33...126).filter { $0 != 34 && $0 != 92 }.map { String(UnicodeScalar($0)) }
+        _ = try await user.insertJob(visible + ["a/b", "it's", "[1]", "{}", "a,b"])
+        try await user.user(
+            "INSERT INTO command_jobs (command, instance_ids, run_at) VALUES ('id', ?, '2020-01-01')",
+            ["[ \"\\u0041\" ,\n\t\"a\\/b\",\r\"\\u007e\"\n]\n"]
+        )
         let claims = try await driver.claim()
-        #expect(claims.flatMap(\.request.instanceIDs).map { Array($0.utf8) } == strange.map { Array($0.utf8) })
+        let sent = Dictionary(grouping: claims, by: \.job.rawValue).mapValues { $0.flatMap(\.request.instanceIDs) }
+        #expect(sent == [1: visible + ["a/b", "it's", "[1]", "{}", "a,b"], 2: ["A", "a/b", "~"]])
         #expect(try await Audit.complaints(user).isEmpty)
     }
 
     @Test("moves only what did not succeed when a job runs again, packed into full chunks")
     mutating func rerun() async throws {
         _ = try await user.insertJob(instances(160))
-        try await driver.plan()
         let claims = try await driver.claim()
         for claim in claims.dropLast() { try await driver.record(driver.accepted(claim)) }
         try await driver.record(driver.refused(claims[4], code: "APIGW.0201", status: 413))
@@ -108,7 +96,7 @@ struct PlanningTests {
         )
         #expect(failed.count == 13 + 32)
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-        try await user.passTrials()
+        try await user.endSlowStarts()
         #expect(try await Audit.complaints(user).isEmpty)
         while try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 100) {
             #expect(try await Audit.complaints(user).isEmpty)
@@ -116,7 +104,11 @@ struct PlanningTests {
         let again = try await driver.claim()
         #expect(again.map(\.request.instanceIDs.count) == [32, 13])
         #expect(Set(again.flatMap(\.request.instanceIDs)) == failed)
-        #expect(try await user.row("SELECT count(*), sum(superseded) FROM instance_jobs") == ["128", "13"])
+        #expect(
+            try await user.row(
+                "SELECT count(*), sum(length(states) - length(replace(states, 'm', ''))) FROM chunk_instances"
+            ) == ["7", "45"]
+        )
         #expect(try await user.row("SELECT pending, succeeded FROM job_status") == ["45", "115"])
         _ = try await driver.turn(again.map { driver.accepted($0) })
         try await driver.pollAll(user)
@@ -128,12 +120,13 @@ struct PlanningTests {
     @Test("tells the same story after every slice of a rerun, and survives its cancellation in the middle")
     mutating func slicedRerun() async throws {
         _ = try await user.insertJob(instances(40))
-        try await driver.plan(chunkSize: 4)
+        driver.chunkSize = 4
         for claim in try await driver.claim() {
             try await driver.record(driver.refused(claim, code: "APIGW.0201", status: 413))
         }
+        driver.chunkSize = 32
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-        try await user.passTrials()
+        try await user.endSlowStarts()
         _ = try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3)
         #expect(try await user.row("SELECT pending, failed FROM job_status") == ["12", "28"])
         #expect(try await Audit.complaints(user).isEmpty)
@@ -141,22 +134,11 @@ struct PlanningTests {
         #expect(try await user.row("SELECT state, failed, cancelled FROM job_status") == ["cancelled", "28", "12"])
         #expect(try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3) == false)
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
-        try await user.passTrials()
+        try await user.endSlowStarts()
         while try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3) {
             #expect(try await Audit.complaints(user).isEmpty)
         }
-        #expect(Set(try await driver.claim().flatMap(\.request.instanceIDs)) == Set(instances(40)))
-    }
-
-    @Test("lets a job that has had nothing go before one of its priority that has, and priority before both")
-    func turns() async throws {
-        for _ in 0..<3 { _ = try await user.insertJob(["a", "b", "c"]) }
-        try await user.user("UPDATE command_jobs SET priority = 1 WHERE id = 3")
-        _ = try await driver.store.plan(
-            [PlannedSlice(job: CommandJobID(rawValue: 1), plannedBefore: 0, chunks: [["a"]])],
-            at: driver.now
-        )
-        let jobs = try await driver.store.jobsToPlan(at: driver.now, instances: 1_000, known: nil)
-        #expect(jobs.map(\.id.rawValue) == [3, 2, 1])
+        let again = try await driver.claim().flatMap(\.request.instanceIDs)
+        #expect(again.sorted() == instances(40).sorted())
     }
 }

@@ -18,8 +18,7 @@ struct PollPaceTests {
     }
 
     private mutating func submit(_ count: Int, _ columns: KeyValuePairs<String, String> = [:]) async throws {
-        _ = try await user.insertJob((0..<count).map { "i\($0)" }, columns, onTrial: true)
-        try await driver.plan()
+        _ = try await user.insertJob((0..<count).map { "i\($0)" }, columns, slowStart: true)
         try await driver.submitAll()
     }
 
@@ -73,7 +72,6 @@ struct PollPaceTests {
         try await user.user("UPDATE command_jobs SET result_timeout = 1")
         try await look(at: 601) { $0.hasSuffix("-i1") ? false : true }
         try await user.user("UPDATE command_jobs SET state = 'queued', result_timeout = NULL")
-        try await driver.plan()
         try await driver.submitAll()
         let typical = try #require(
             try await user.row("SELECT CAST(result_seconds AS TEXT) FROM job_progress")[0].flatMap(Double.init)
@@ -113,7 +111,7 @@ struct PollPaceTests {
             ]
         )
         #expect(try await user.row("SELECT finished_at FROM job_status") == finished)
-        #expect(try await user.row("SELECT late_poll_at FROM chunks") == [nil])
+        #expect(try await user.row("SELECT next_poll_at FROM chunks") == [nil])
         #expect(try await Audit.complaints(user).isEmpty)
     }
 
@@ -149,7 +147,6 @@ struct PollPaceTests {
         try await submit(2, ["result_timeout": "8"])
         try await look(at: 8) { _ in nil }
         try await user.user("UPDATE command_jobs SET state = 'queued'")
-        try await driver.plan()
         try await look(at: 12) { _ in true }
         #expect(try await user.row("SELECT state, pending, succeeded FROM job_status") == ["running", "2", "0"])
         #expect(try await Audit.complaints(user).isEmpty)

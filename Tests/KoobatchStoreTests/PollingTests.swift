@@ -18,7 +18,6 @@ struct PollingTests {
 
     private mutating func submit(_ count: Int, _ columns: KeyValuePairs<String, String> = [:]) async throws {
         _ = try await user.insertJob((0..<count).map { "i\($0)" }, columns)
-        try await driver.plan()
         try await driver.submitAll()
     }
 

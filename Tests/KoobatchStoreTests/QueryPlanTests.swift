@@ -11,15 +11,15 @@ import Testing
 struct QueryPlanTests {
     /// Indexes that hold no more than the rows that are wanted, so that reading all of one is right.
     private static let toBeReadWhole = [
-        "job_progress_claimable", "job_progress_unfinished", "job_progress_deleting", "chunks_submitting",
-        "chunks_held", "chunks_next_poll", "chunks_late_poll", "job_progress_refused", "job_progress_open",
-        "set_aside_instances_free",
-        "sqlite_autoindex_error_policies_1", "job_progress_to_plan", "job_progress_to_replan", "job_progress_ending",
+        "job_progress_to_send", "job_progress_scheduled", "job_progress_unfinished", "job_progress_chores",
+        "chunks_submitting", "chunks_held", "chunks_next_attempt", "chunks_next_poll",
+        "sqlite_autoindex_error_policies_1",
     ]
     /// What is small or not a table.
     private static let small = [
-        "e", "r", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
-        "instance_status", "why", "ahead", "a",
+        "e", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
+        "instance_status",
+        "why", "ahead", "a", "b",
     ]
 
     static func readsTooMuch(_ step: String) -> Bool {
@@ -50,7 +50,6 @@ struct QueryPlanTests {
         var driver = StoreDriver(store)
         _ = try await observer.insertJob((0..<70).map { "i\($0)" }, ["expires_at": "'2020-01-01T01:00'"])
         _ = try await observer.insertJob(["a", "b"], ["on_unknown": "'hold'", "priority": "1"])
-        try await driver.plan()
         _ = try await store.nextSubmission(at: driver.now)
         var claims = try await driver.claim()
         try await driver.record(driver.lost(claims.removeFirst()))
@@ -74,12 +73,10 @@ struct QueryPlanTests {
         _ = try await store.dueWork(at: driver.now)
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
-        _ = try await observer.insertJob(["t1", "t2"], ["serialize_instances": "1"], onTrial: true)
+        _ = try await observer.insertJob(["t1", "t2"], ["serialize_instances": "1"], slowStart: true)
         _ = try await observer.insertJob(["t1", "t3"], ["serialize_instances": "1"])
-        try await driver.plan()
         while case let claims = try await driver.claim(), !claims.isEmpty {
             _ = try await driver.turn(claims.map { driver.refused($0) })
-            try await driver.plan()
         }
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2 AND finished_at IS NULL")
         while try await store.deleteFinished(before: Timestamp("9999-12-31T00:00:00.000Z")) != nil {}
@@ -103,37 +100,31 @@ struct QueryPlanTests {
             #expect(!matching.isEmpty, "no statement contains \(fragment)")
             #expect(matching.allSatisfy { $0.1.contains { $0.contains(index) } }, "\(fragment): \(matching)")
         }
-        expect("job_progress_claimable", in: "min(coalesce(j.max_concurrency")
+        let claim = "p.waiting_chunks > p.blocked_chunks,"
+        expect("job_progress_to_send", in: claim)
+        expect("chunks_pending (command_job_id=? AND blocked=? AND next_attempt_at<?)", in: claim)
         expect(
-            "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",
-            in: "min(coalesce(j.max_concurrency"
+            "chunks_pending (command_job_id=? AND blocked=? AND next_attempt_at<?)",
+            in: "ORDER BY c.next_attempt_at, c.id"
         )
-        expect(
-            "chunks_pending_of_job (command_job_id=? AND next_attempt_at<?)",
-            in: "WHERE command_job_id = ?1\n   AND state = 'pending'"
-        )
+        expect("job_progress_scheduled", in: "SELECT min(run_at) FROM job_progress WHERE is_due = 0")
+        expect("job_progress_scheduled (run_at<?)", in: "SET is_due = 1")
         expect("chunks_next_attempt (next_attempt_at>?)", in: "SELECT min(due)")
-        expect("job_progress_postponed (run_at>?)", in: "SELECT min(due)")
-        expect("job_progress_plannable (run_at<?)", in: "planned + set_aside, plan_limit, total")
-        expect("job_progress_to_replan", in: "replan_upto IS NOT NULL\n   AND run_at <= ?1")
-        expect("job_progress_plannable (run_at>?)", in: "replan_upto IS NOT NULL)\n   AND run_at > ?")
-        expect("job_progress_expiring (expires_at", in: "AND expires_at <= ?\n")
-        expect("job_progress_expiring (expires_at>?)", in: "SELECT min(expires_at)")
-        expect("chunks_next_poll (next_poll_at>? AND next_poll_at<?)", in: "AND next_poll_at <= ?")
-        expect("chunks_late_poll (late_poll_at>? AND late_poll_at<?)", in: "AND late_poll_at <= ?")
-        expect("chunks_polled_of_job (command_job_id=? AND next_poll_at>?)", in: "AND polls = 0")
-        expect("chunks_of_root (root_id=?)", in: "LEFT JOIN chunks AS r ON r.id = p.trial_chunk")
-        expect("chunks_samples (command_job_id=? AND id>?)", in: "AND is_sample = 1\n   AND id > ?2")
-        expect("job_progress_refused", in: "SELECT EXISTS (SELECT 1 FROM job_progress WHERE trial = 'refused'")
-        expect("chunks_next_poll (next_poll_at>?)", in: "SELECT min(next_poll_at)")
-        expect("chunks_submitting", in: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
+        expect("job_progress_scheduled (run_at>?)", in: "SELECT min(due)")
+        expect("job_progress_chores", in: "AND replan_upto IS NOT NULL\n                       AND job_state")
+        expect("job_progress_chores", in: "AND blocked_chunks > 0")
+        expect("job_progress_unfinished (expires_at", in: "AND expires_at <= ?\n")
+        expect("job_progress_unfinished (expires_at>?)", in: "SELECT min(expires_at)")
+        expect("chunks_next_poll (state=? AND next_poll_at>? AND next_poll_at<?)", in: "AND next_poll_at <= ?\n")
+        expect("chunks_next_poll (state=? AND next_poll_at>?)", in: "SELECT min(next_poll_at)")
+        expect("chunks_next_poll (state=? AND next_poll_at>?)", in: "AND polls = 0")
+        expect("chunks_submitting", in: "WHERE c.state = 'submitting'")
         expect("command_jobs_finished (finished_at>? AND finished_at<?)", in: "finished_at < ?\n")
-        expect("job_progress_deleting", in: "WHERE deleting = 1")
         expect("chunks_of_job (command_job_id=?)", in: "ORDER BY id DESC")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }
 
-    @Test("of the planner read the jobs in order when very many are due, and sort none")
+    @Test("of the claim read the jobs in order when very many are due, and sort none")
     func manyDue() async throws {
         let database = try TestDatabase.current()
         let seen = Collected()
@@ -149,11 +140,31 @@ struct QueryPlanTests {
                 if case .statement(let statement) = event { seen.insert(statement.sql) }
             }
         }
-        let jobs = try await store.jobsToPlan(at: .start, instances: 1_000, known: nil)
-        #expect(jobs.map(\.id.rawValue) == Array(1...256))
-        let statement = try #require(seen.value.first { $0.contains("planned + set_aside, plan_limit, total") })
+        var driver = StoreDriver(store)
+        #expect(try await driver.claim(256).map(\.job.rawValue) == Array(1...256))
+        let statement = try #require(seen.value.first { $0.contains("p.waiting_chunks > p.blocked_chunks,") })
         let plan = try await database.observer().read { try Self.plan(of: statement, $0) }
-        #expect(plan == ["SCAN job_progress USING INDEX job_progress_to_plan"])
+        #expect(plan.first?.hasPrefix("SCAN p USING INDEX job_progress_to_send") == true, "\(plan)")
+        #expect(!plan.contains { $0.contains("TEMP B-TREE") }, "\(plan)")
+    }
+
+    @Test(
+        "of a look for one instance over all jobs read the chunks once, and nothing for each of their instances",
+        arguments: [
+            "SELECT * FROM instance_status WHERE instance_id = 'i7'",
+            "SELECT * FROM task_map WHERE instance_id = 'i7'",
+        ]
+    )
+    func oneInstance(_ sql: String) async throws {
+        let plan = try await TestDatabase.current().observer().read { try Self.plan(of: sql, $0) }
+        // The documents by their key, and json_each as what it is: neither is materialised, sorted or indexed anew.
+        let chunks = plan.filter { $0.contains(" c") && !$0.contains("json_each") && $0.hasPrefix("SCAN") }
+        #expect(chunks == ["SCAN c"], "\(plan)")
+        #expect(plan.contains("SEARCH d USING INTEGER PRIMARY KEY (rowid=?)"), "\(plan)")
+        #expect(
+            !plan.contains { $0.contains("MATERIALIZE") || $0.contains("AUTOMATIC") || $0.contains("B-TREE") },
+            "\(plan)"
+        )
     }
 
     @Test(

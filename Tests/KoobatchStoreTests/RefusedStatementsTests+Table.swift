@@ -74,20 +74,33 @@ extension RefusedStatementsTests {
         ),
     ]
 
+    private static let notArray =
+        "instance_ids: not a JSON array of strings; give one such as [\"a44uhlf7\",\"efjy72gs\"]"
+    private static let strange =
+        "instance_ids: an instance id is of visible ASCII characters, without space, \" and \\"
+
     private static let instanceLists: [Refusal] = [
         .insert(["instance_ids": "NULL"], "instance_ids: required"),
-        .insert(["instance_ids": "''"], "instance_ids: not valid JSON"),
-        .insert(["instance_ids": "'a,b'"], "instance_ids: not valid JSON"),
-        .insert(["instance_ids": "'[\"a\",]'"], "instance_ids: not valid JSON"),
-        .insert(["instance_ids": "'[\"a\"]' || char(0) || ']'"], "instance_ids: not valid JSON"),
+        .insert(["instance_ids": "''"], notArray),
+        .insert(["instance_ids": "'a,b'"], notArray),
+        .insert(["instance_ids": "'[\"a\",]'"], notArray),
+        .insert(["instance_ids": "'[\"a\"'"], notArray),
+        .insert(["instance_ids": "'[\"a\" \"b\"]'"], notArray),
+        .insert(["instance_ids": "'[\"a\"],[\"b\"]'"], notArray),
+        .insert(["instance_ids": "'[\"a\"]' || char(0) || ']'"], notArray),
+        .insert(["instance_ids": "'[\"a' || char(0) || '\"]'"], "instance_ids: "),
         .insert(["instance_ids": "x'5b2261225d'"], "command_jobs.instance_ids"),
-        .insert(["instance_ids": "5"], "instance_ids: must be a JSON array"),
-        .insert(["instance_ids": "'\"a\"'"], "instance_ids: must be a JSON array"),
-        .insert(["instance_ids": "'{\"a\":\"b\"}'"], "instance_ids: must be a JSON array"),
+        .insert(["instance_ids": "5"], notArray),
+        .insert(["instance_ids": "'\"a\"'"], notArray),
+        .insert(["instance_ids": "'{\"a\":\"b\"}'"], notArray),
         .insert(["instance_ids": "'[]'"], "instance_ids: must hold 1 to 1000000 instance ids"),
-        .insert(["instance_ids": "'[1]'"], "instance_ids: every instance id must be a JSON string"),
-        .insert(["instance_ids": "'[\"a\",null]'"], "instance_ids: every instance id must be a JSON string"),
-        .insert(["instance_ids": "'[[\"a\"]]'"], "instance_ids: every instance id must be a JSON string"),
+        .insert(["instance_ids": "' [ ] '"], "instance_ids: "),
+        .insert(["instance_ids": "'[1]'"], notArray),
+        .insert(["instance_ids": "'[\"a\",null]'"], notArray),
+        .insert(["instance_ids": "'[\"a\",1,\"b\"]'"], notArray),
+        .insert(["instance_ids": "'[[\"a\"]]'"], notArray),
+        .insert(["instance_ids": "'[\"a\",{\"b\":\"c\"},\"d\"]'"], notArray),
+        .insert(["instance_ids": "'[\"a\",[\"b\",\"c\"],\"d\"]'"], notArray),
         .insert(["instance_ids": "'[\"a\",\"\"]'"], "instance_ids: an instance id must not be empty"),
         .insert(
             ["instance_ids": "json_array(printf('%.*c', 33, 'x'))"],
@@ -95,19 +108,31 @@ extension RefusedStatementsTests {
         ),
         .insert(["instance_ids": "'[\"a\",\"b\",\"a\"]'"], "instance_ids: the instance ids must be distinct"),
         .insert(["instance_ids": "'[\"A\",\"\\u0041\"]'"], "instance_ids: the instance ids must be distinct"),
-        .insert(["instance_ids": "'[\"a\\nb\"]'"], "instance_ids: an instance id must not hold control characters"),
-        .insert(["instance_ids": "'[\"a\\u007fb\"]'"], "instance_ids: an instance id must not hold control characters"),
-        .insert(["instance_ids": "'[\"a\\u0085b\"]'"], "instance_ids: an instance id must not hold control characters"),
-        .insert(["instance_ids": "'[\"a\\u0000b\"]'"], "instance_ids: an instance id must not hold control characters"),
-        .insert(
-            ["instance_ids": "'[\"a\\\\\\u0000b\"]'"],
-            "instance_ids: an instance id must not hold control characters"
-        ),
-        .insert(["instance_ids": "'[\"a\\ud800\"]'"], "must not hold control characters or broken Unicode"),
-        .insert(
-            ["instance_ids": "'[\"' || CAST(x'ff' AS TEXT) || '\"]'"],
-            "must not hold control characters or broken Unicode"
-        ),
+        .insert(["instance_ids": "'[\"a/b\",\"a\\/b\"]'"], "instance_ids: the instance ids must be distinct"),
+        .insert(["instance_ids": "'[\"a b\"]'"], strange),
+        .insert(["instance_ids": "'[\" a\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\",\"b\\u0020c\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\\"b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\\\b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u0022b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u005Cb\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\nb\"]'"], strange),
+        .insert(["instance_ids": "'[\"a' || char(9) || 'b\"]'"], "instance_ids: "),
+        .insert(["instance_ids": "'[\"a' || char(7) || 'b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a' || char(127) || 'b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u007fb\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u0085b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u0000b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\\\\\u0000b\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\ud800\"]'"], strange),
+        .insert(["instance_ids": "'[\"a\\u00zz\"]'"], strange),
+        .insert(["instance_ids": "'[\"' || CAST(x'ff' AS TEXT) || '\"]'"], strange),
+        .insert(["instance_ids": "'[\"caf\u{E9}\"]'"], strange),
+        .insert(["instance_ids": "'[\"cafe\u{301}\"]'"], strange),
+        .insert(["instance_ids": "'[\"\u{1F4F1}\"]'"], strange),
+        .insert(["instance_ids": "'[\"a' || char(65279) || '\"]'"], "U+FEFF (byte order mark)"),
+        .insert(["instance_ids": "'[\"a\",\"b' || char(8203) || '\"]'"], "U+200B (zero width space)"),
+        .insert(["instance_ids": "'[\"a' || char(160) || 'b\"]'"], "U+00A0 (no-break space)"),
     ]
 
     private static let jobUpdates: [Refusal] = [
@@ -128,6 +153,10 @@ extension RefusedStatementsTests {
         .update("command_jobs SET expires_at = 'never' WHERE id = 1", "expires_at: \(times)"),
         .update("command_jobs SET expires_at = run_at WHERE id = 1", "expires_at: must be later than run_at"),
         .update("command_jobs SET unique_key = 'nightly' WHERE id = 2", "unique_key: an unfinished job has this key"),
+        .update(
+            "command_jobs SET unique_key = 'nightly', finished_at = NULL WHERE id = 4",
+            "finished_at: set by koobatch"
+        ),
         .update("command_jobs SET state = 'stopped' WHERE id = 2", "state: queued, running, paused"),
         .update("command_jobs SET state = 'succeeded' WHERE id = 2", "state: set by koobatch when every instance"),
         .update("command_jobs SET state = 'expired' WHERE id = 2", "state: set by koobatch when expires_at has passed"),
@@ -145,51 +174,55 @@ extension RefusedStatementsTests {
         Refusal("DELETE FROM command_jobs", "command_jobs: only a finished job can be deleted"),
     ]
 
+    private static let held = "state: only a held (unknown) chunk can be changed by hand"
+    private static let chunks = "chunks: written by koobatch; by hand only the state of a held chunk"
+
     private static let otherStatements: [Refusal] = [
-        .update(
-            "chunks SET state = 'failed' WHERE id = 1",
-            "state: only a held (unknown) chunk can be changed by hand"
-        ),
+        .update("chunks SET state = 'failed' WHERE id = 1", held),
         .update("chunks SET state = 'cancelled' WHERE id = 1", "state: a pending chunk is cancelled with its job"),
-        .update("chunks SET state = 'submitting' WHERE id = 1", "state: submitting needs an attempts row"),
-        .update("chunks SET state = 'pending' WHERE id = 2", "state: a request of this chunk is in flight"),
-        .update("chunks SET state = 'failed' WHERE id = 2", "state: a request of this chunk is in flight"),
-        .update("chunks SET state = 'finished' WHERE id = 3", "state: results of this chunk are still awaited"),
-        .update("chunks SET state = 'pending' WHERE id = 3", "state: only a held (unknown) chunk"),
-        .update("chunks SET state = 'submitting' WHERE id = 4", "state: only a held (unknown) chunk"),
-        .update("chunks SET state = 'pending' WHERE id = 5", "state: only a held (unknown) chunk"),
-        .update("chunks SET state = 'pending' WHERE id = 6", "state: only a held (unknown) chunk"),
-        .update("chunks SET state = 'lost' WHERE id = 4", "state: only a held (unknown) chunk"),
-        .update("chunks SET task_id = 'other' WHERE id = 3", "task_id: cannot be changed"),
-        .update("chunks SET task_id = NULL WHERE id = 3", "task_id: cannot be changed"),
-        .update("chunks SET task_id = 'mine' WHERE id = 1", "task_id: set exactly when accepted"),
-        .update("chunks SET instance_ids = '[\"z\",\"y\"]' WHERE id = 1", "instance_ids cannot be changed"),
-        .update("chunks SET command_job_id = 1 WHERE id = 1", "command_job_id, parent_id, size and instance_ids"),
-        .update("chunks SET attempts = -1 WHERE id = 1", "attempts: 0 or more"),
-        .update("chunks SET failed = 3 WHERE id = 1", "counts: at most size"),
+        .update("chunks SET state = 'submitting' WHERE id = 1", held),
+        .update("chunks SET state = 'pending' WHERE id = 2", held),
+        .update("chunks SET state = 'failed' WHERE id = 2", held),
+        .update("chunks SET state = 'finished' WHERE id = 3", held),
+        .update("chunks SET state = 'pending' WHERE id = 3", held),
+        .update("chunks SET state = 'submitting' WHERE id = 4", held),
+        .update("chunks SET state = 'pending' WHERE id = 5", held),
+        .update("chunks SET state = 'pending' WHERE id = 6", held),
+        .update("chunks SET state = 'lost' WHERE id = 4", held),
+        .update("chunks SET state = NULL WHERE id = 4", held),
+        .update("chunks SET task_id = 'other' WHERE id = 3", chunks),
+        .update("chunks SET task_id = NULL WHERE id = 3", chunks),
+        .update("chunks SET task_id = 'mine' WHERE id = 1", chunks),
+        .update("chunks SET command_job_id = 1 WHERE id = 1", chunks),
+        .update("chunks SET attempts = -1 WHERE id = 1", chunks),
+        .update("chunks SET attempts = 0 WHERE id = 4", chunks),
+        .update("chunks SET failed = 3 WHERE id = 1", chunks),
         .update("chunks SET next_attempt_at = datetime('now') WHERE id = 1", "next_attempt_at: UTC"),
         .update("chunks SET next_attempt_at = 'later' WHERE id = 1", "next_attempt_at: UTC"),
         .update("chunks SET next_attempt_at = NULL WHERE id = 1", "next_attempt_at: a pending chunk needs one"),
+        .update("chunks SET next_attempt_at = \(Stages.past) WHERE id = 3", "only while pending"),
         .update("chunks SET next_poll_at = 'later' WHERE id = 3", "next_poll_at: UTC"),
-        .update(
-            "chunks SET next_poll_at = '2030-01-01T00:00:00.000Z' WHERE id = 1",
-            "next_poll_at: only while submitted"
-        ),
-        .update("chunks SET result_deadline_at = 'later' WHERE id = 3", "result_deadline_at: UTC"),
+        .update("chunks SET next_poll_at = '2030-01-01T00:00:00.000Z' WHERE id = 1", chunks),
+        .update("chunks SET result_deadline_at = 'later' WHERE id = 3", chunks),
         Refusal("DELETE FROM chunks WHERE id = 1", "chunks: go with their command job"),
-        Refusal(Stages.insertChunk(job: 1, ["a"]), "command_job_id: chunks are cut by koobatch"),
-        Refusal(Stages.insertChunk(job: 3, ["s0"]), "command_job_id: chunks are cut by koobatch"),
-        .update("instance_jobs SET state = 'failed' WHERE instance_id = 'i8'", "state: a submitted instance becomes"),
-        .update("instance_jobs SET state = 'pending' WHERE instance_id = 'i4'", "state: "),
-        .update("instance_jobs SET job_id = 'z' WHERE instance_id = 'i4'", "instance_id and job_id cannot be changed"),
-        Refusal("DELETE FROM instance_jobs WHERE instance_id = 'i4'", "instance_jobs: go with their command job"),
-        .update(
-            "attempts SET outcome = 'refused' WHERE chunk_id = 3",
-            "attempts: a finished attempt cannot be changed"
+        Refusal(Stages.insertChunk(job: 1, ["a"]), "chunks: written by koobatch; insert a row of command_jobs instead"),
+        Refusal(
+            Stages.insertChunk(job: 3, ["s0"]),
+            "chunks: written by koobatch; insert a row of command_jobs instead"
         ),
-        .update("attempts SET request_id = 'z' WHERE chunk_id = 2", "attempts: a finished attempt cannot be changed"),
-        .update("attempts SET outcome = 'lost', finished_at = 'now' WHERE chunk_id = 2", "outcome: accepted, refused"),
-        .update("attempts SET outcome = 'refused' WHERE chunk_id = 2", "finished_at: set exactly with outcome"),
+        .update("chunk_instances SET states = 'ff' WHERE chunk_id = 5", "chunk_instances: written by koobatch"),
+        .update("chunk_instances SET job_ids = '[]' WHERE chunk_id = 3", "chunk_instances: written by koobatch"),
+        .update(
+            "chunk_instances SET instance_ids = '[\"z\"]' WHERE chunk_id = 1",
+            "chunk_instances: written by koobatch"
+        ),
+        Refusal("DELETE FROM chunk_instances WHERE chunk_id = 3", "chunk_instances: go with their command job"),
+        .update("attempts SET outcome = 'refused' WHERE chunk_id = 3", "attempts: written by koobatch"),
+        .update("attempts SET request_id = 'z' WHERE chunk_id = 2", "attempts: written by koobatch"),
+        .update(
+            "attempts SET outcome = 'refused', finished_at = 'now' WHERE chunk_id = 2",
+            "attempts: written by koobatch"
+        ),
         Refusal("DELETE FROM attempts WHERE chunk_id = 2", "attempts: go with their command job"),
         .update("job_progress SET succeeded = 99 WHERE command_job_id = 1", "job_progress: counts must add up"),
         Refusal("DELETE FROM job_progress WHERE command_job_id = 3", "job_progress: goes with its command job"),

@@ -23,7 +23,6 @@ struct SerializeTests {
 
     /// Claims everything that is due and returns its instances by job.
     private mutating func claimed() async throws -> [Int64: Set<String>] {
-        try await driver.plan()
         var all: [Int64: Set<String>] = [:]
         while case let claims = try await driver.claim(), !claims.isEmpty {
             for claim in claims { all[claim.job.rawValue, default: []].formUnion(claim.request.instanceIDs) }
@@ -60,7 +59,7 @@ struct SerializeTests {
             try await user.rows("SELECT id, state FROM job_status ORDER BY id")
                 == [["1", "partial"], ["2", "succeeded"], ["3", "succeeded"]]
         )
-        #expect(try await user.rows("SELECT * FROM instance_waits UNION ALL SELECT * FROM set_aside_instances").isEmpty)
+        #expect(try await user.row("SELECT sum(blocked_chunks), sum(waiting_chunks) FROM job_progress") == ["0", "0"])
         #expect(try await Audit.complaints(user).isEmpty)
     }
 
@@ -86,9 +85,8 @@ struct SerializeTests {
         ]
     )
     mutating func stopped(_ statement: String) async throws {
-        for isPlanned in [false, true] {
-            try await insert(["a", "b"], [:])
-            if isPlanned { try await driver.plan() }
+        for isHeldBack in [false, true] {
+            try await insert(["a", "b"], isHeldBack ? ["state": "'paused'"] : ["run_at": "'2019-01-01'"])
             try await insert(["a"])
             try await user.user(statement.replacing("id = 1", with: "id = (SELECT max(id) - 1 FROM command_jobs)"))
             let last = try #require(try await user.row("SELECT max(id) FROM command_jobs")[0].flatMap(Int64.init))
@@ -100,7 +98,6 @@ struct SerializeTests {
     @Test("wait for a chunk on hold until a person settles it")
     mutating func held() async throws {
         try await insert(["a"], ["on_unknown": "'hold'"])
-        try await driver.plan()
         let claims = try await driver.claim()
         try await driver.record(driver.lost(claims[0]))
         try await insert(["a"])
@@ -112,7 +109,6 @@ struct SerializeTests {
     @Test("wait through a split and a repetition")
     mutating func split() async throws {
         try await insert(["a", "b"], [:])
-        try await driver.plan()
         let claims = try await driver.claim()
         try await driver.record(driver.refused(claims[0]))
         try await insert(["a", "b"])
@@ -125,7 +121,6 @@ struct SerializeTests {
     mutating func cancelled() async throws {
         try await insert(["a"], [:])
         try await insert(["a", "z"])
-        try await driver.plan()
         try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         #expect(try await user.row("SELECT cancelled, total FROM job_status WHERE id = 2") == ["2", "2"])
         #expect(try await Audit.complaints(user).isEmpty)
@@ -139,11 +134,40 @@ struct SerializeTests {
     mutating func deleted() async throws {
         try await insert(["a"], [:])
         try await insert(["a"])
-        try await driver.plan()
+        _ = try await claimed()
+        #expect(try await user.row("SELECT count(*) FROM chunks WHERE blocked = 1") == ["1"])
         try await user.user("UPDATE command_jobs SET state = 'cancelled'")
+        try await finish { _ in true }
         try await user.user("DELETE FROM command_jobs")
-        #expect(try await user.rows("SELECT * FROM instance_waits UNION ALL SELECT * FROM set_aside_instances").isEmpty)
+        #expect(try await user.row("SELECT count(*) FROM chunks") == ["0"])
         #expect(try await Audit.complaints(user).isEmpty)
+    }
+
+    @Test("do no work in the insert of a person, and wait all the same")
+    mutating func inserts() async throws {
+        try await insert(["a"], [:])
+        try await insert(["a", "b"])
+        #expect(
+            try await user.row(
+                "SELECT planned, waiting_chunks, blocked_chunks FROM job_progress WHERE command_job_id = 2"
+            )
+                == ["0", "0", "0"]
+        )
+        #expect(try await claimed() == [1: ["a"], 2: ["b"]])
+    }
+
+    @Test("wait after a restart of the daemon as before it")
+    mutating func restarted() async throws {
+        try await insert(["a", "b"], [:])
+        try await insert(["a", "c"])
+        #expect(try await claimed() == [1: ["a", "b"], 2: ["c"]])
+        let now = driver.now
+        driver = try StoreDriver(TestDatabase.current())
+        driver.now = now
+        _ = try await driver.store.recover(rules: driver.rules, at: now, generator: SystemRandomNumberGenerator())
+        #expect(try await claimed().isEmpty)
+        try await finish { _ in true }
+        #expect(try await claimed() == [2: ["a"]])
     }
 
     @Test("keep many instances apart in slices")

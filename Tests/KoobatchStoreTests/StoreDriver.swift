@@ -14,6 +14,8 @@ struct StoreDriver: Sendable {
     let store: Store
     var rules = StoreDriver.rules
     var now = Timestamp.start
+    /// Instances of a new chunk.
+    var chunkSize = 32
     private var generator = SeededGenerator(seed: 1)
 
     init(_ store: Store) {
@@ -24,22 +26,10 @@ struct StoreDriver: Sendable {
         self.init(try database.store())
     }
 
-    /// Cuts everything that is due into chunks and returns how many there are.
-    @discardableResult
-    func plan(chunkSize: Int = 32) async throws -> Int {
+    /// Moves what runs again into new chunks, and lets go what does not wait for other jobs any more.
+    func prepare() async throws {
         while try await store.replan(at: now, chunkSize: chunkSize, chunks: 256) {}
-        while try await store.planFreed(at: now, chunkSize: chunkSize, instances: 1_000) {}
-        while try await store.rejectRefused(at: now, chunks: 256) {}
-        var written = 0
-        while true {
-            let slices = try await store.jobsToPlan(at: now, instances: 1_000_000, known: nil).map { job in
-                let instances = try job.parseInstanceIDs()[job.planned..<job.planLimit]
-                let chunks = Chunking.chunks(of: instances, size: chunkSize)
-                return PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init))
-            }
-            if slices.isEmpty { return written }
-            written += try await store.plan(slices, at: now).chunks
-        }
+        while try await store.freeBlocked(at: now, chunkSize: chunkSize) {}
     }
 
     /// Records answers and claims chunks.
@@ -48,15 +38,17 @@ struct StoreDriver: Sendable {
         return try await store.submissionTurn(
             answers: answers,
             places: places,
+            chunkSize: chunkSize,
             rules: rules,
             at: now,
             generator: generator
         )
     }
 
-    /// Claims chunks that are due.
+    /// Claims chunks that are due, after what else has to come before that.
     mutating func claim(_ places: Int = 100) async throws -> [ClaimedChunk] {
-        try await turn(places: places).claims
+        try await prepare()
+        return try await turn(places: places).claims
     }
 
     @discardableResult
@@ -102,7 +94,7 @@ struct StoreDriver: Sendable {
         let jobs = try await database.writeWithoutTransaction { db in
             try String.fetchAll(
                 db.cachedStatement(
-                    sql: "SELECT job_id FROM instance_jobs WHERE chunk_id = ? AND job_id IS NOT NULL"
+                    sql: "SELECT job_id FROM task_map WHERE chunk_id = ?"
                 ),
                 arguments: [poll.chunk]
             )
@@ -134,11 +126,11 @@ struct StoreDriver: Sendable {
 extension DatabaseQueue {
     /// Inserts a job that is due at the start of the tests' clock; returns its id.
     ///
-    /// - Parameter onTrial: whether few of its chunks are in flight until one is accepted; see `CommandTrial`.
+    /// - Parameter slowStart: whether few of its chunks are in flight until one is accepted.
     func insertJob(
         _ instances: [String],
         _ columns: KeyValuePairs<String, String> = [:],
-        onTrial: Bool = false
+        slowStart: Bool = false
     ) async throws -> CommandJobID {
         let names = columns.map { ", \($0.key)" }.joined()
         let values = columns.map { ", \($0.value)" }.joined()
@@ -152,9 +144,9 @@ extension DatabaseQueue {
                 arguments: [Self.json(instances)]
             )
             let job = CommandJobID(rawValue: db.lastInsertedRowID)
-            if !onTrial {
+            if !slowStart {
                 try db.execute(
-                    sql: "UPDATE job_progress SET trial = 'passed' WHERE command_job_id = ?",
+                    sql: "UPDATE job_progress SET slow_start = 0, revision = revision + 1 WHERE command_job_id = ?",
                     arguments: [job]
                 )
             }
@@ -162,9 +154,9 @@ extension DatabaseQueue {
         }
     }
 
-    /// Lets all chunks of all jobs be in flight at once.
-    func passTrials() async throws {
-        try await user("UPDATE job_progress SET trial = 'passed' WHERE trial <> 'passed'")
+    /// Lets all chunks of all jobs be in flight at once, as if some were accepted.
+    func endSlowStarts() async throws {
+        try await user("UPDATE job_progress SET slow_start = 0, revision = revision + 1 WHERE slow_start = 1")
     }
 
     private static func json(_ instances: [String]) throws -> String {

@@ -21,17 +21,15 @@ struct SubmissionTests {
 
     private func insert(_ count: Int, _ columns: KeyValuePairs<String, String> = [:]) async throws {
         _ = try await user.insertJob(instances(count), columns)
-        try await driver.plan()
     }
 
     @Test("stores the task and every job id together")
     mutating func mapping() async throws {
-        let strange = ["a\"b", "c\\d", "it's", "\u{1F4F1}"]
+        let strange = ["a/b", "[c]", "it's", "{}"]
         _ = try await user.insertJob(strange)
-        try await driver.plan()
         let claim = try await driver.claim()[0]
         #expect(try await driver.record(driver.accepted(claim)) == [.accept])
-        let rows = try await user.rows("SELECT task_id, instance_id, job_id FROM task_map ORDER BY rowid")
+        let rows = try await user.rows("SELECT task_id, instance_id, job_id FROM task_map")
         #expect(rows == strange.map { ["task-1", $0, "job-1-\($0)"] })
         #expect(try await user.row("SELECT outcome, http_status FROM attempts") == ["accepted", "200"])
         let chunk = try await user.row("SELECT state, task_id, submitted, next_poll_at, result_deadline_at FROM chunks")
@@ -88,7 +86,7 @@ struct SubmissionTests {
         #expect(try await user.rows("SELECT outcome FROM attempts") == [["unknown"], ["accepted"]])
     }
 
-    @Test("splits a refused chunk until the guilty instance stands alone, and no other fails")
+    @Test("bisects a refused chunk until the instance that is refused is alone, and no other fails")
     mutating func split() async throws {
         try await insert(32)
         for _ in 0..<10 {
@@ -102,7 +100,7 @@ struct SubmissionTests {
         let row = try await user.row("SELECT state, succeeded, rejected FROM job_status")
         #expect(row == ["partial", "31", "1"])
         #expect(try await user.row("SELECT instance_id FROM instance_status WHERE state = 'rejected'") == ["i13"])
-        #expect(try await user.row("SELECT count(*) FROM chunks WHERE parent_id IS NOT NULL") == ["10"])
+        #expect(try await user.row("SELECT count(*) FROM chunks WHERE split_from IS NOT NULL") == ["10"])
     }
 
     @Test(

@@ -18,7 +18,6 @@ struct TransactionTests {
     @Test("record a received answer even when the calling task is cancelled")
     mutating func cancellation() async throws {
         _ = try await user.insertJob(["a", "b"])
-        try await driver.plan()
         let answer = driver.accepted(try await driver.claim()[0])
         let driver = driver
         let turn = Task {
@@ -27,6 +26,7 @@ struct TransactionTests {
             return try await driver.store.submissionTurn(
                 answers: [answer],
                 places: 0,
+                chunkSize: 32,
                 rules: driver.rules,
                 at: driver.now,
                 generator: SeededGenerator(seed: 1)
@@ -39,7 +39,6 @@ struct TransactionTests {
     @Test("show another connection the task and all its rows together, or none of them")
     mutating func atomic() async throws {
         _ = try await user.insertJob((0..<3_200).map { "i\($0)" })
-        try await driver.plan()
         let claims = try await driver.claim()
         let (writer, reader) = (driver, user)
         let answers = claims.map { writer.accepted($0) }
@@ -49,6 +48,7 @@ struct TransactionTests {
                     _ = try await writer.store.submissionTurn(
                         answers: [answer],
                         places: 0,
+                        chunkSize: 32,
                         rules: writer.rules,
                         at: writer.now,
                         generator: SeededGenerator(seed: 1)
@@ -63,7 +63,7 @@ struct TransactionTests {
                         SELECT c.id
                           FROM chunks AS c
                          WHERE (c.task_id IS NOT NULL) * 32
-                               <> (SELECT count(*) FROM instance_jobs WHERE chunk_id = c.id AND job_id IS NOT NULL)
+                               <> (SELECT count(*) FROM task_map WHERE chunk_id = c.id)
                             OR (c.task_id IS NOT NULL)
                                <> (SELECT count(*) FROM attempts WHERE chunk_id = c.id AND outcome = 'accepted')
                         """
@@ -82,7 +82,6 @@ struct TransactionTests {
         _ = try await user.insertJob(["a"])
         let store = try TestDatabase.current().store(busyTimeout: .milliseconds(50))
         var impatient = StoreDriver(store)
-        try await impatient.plan()
         let answer = impatient.accepted(try await impatient.claim()[0])
         try await user.user("BEGIN IMMEDIATE")
         let (rules, now) = (impatient.rules, impatient.now)
@@ -90,6 +89,7 @@ struct TransactionTests {
             _ = try await store.submissionTurn(
                 answers: [answer],
                 places: 1,
+                chunkSize: 32,
                 rules: rules,
                 at: now,
                 generator: SeededGenerator(seed: 1)
@@ -105,7 +105,6 @@ struct TransactionTests {
     mutating func shell() async throws {
         _ = try await user.insertJob((0..<3_200).map { "i\($0)" })
         let shell = try TestDatabase.current().shell
-        try await driver.plan()
         #expect(try shell.rows("UPDATE command_jobs SET priority = 2 RETURNING id;") == [["1"]])
     }
 

@@ -1,10 +1,7 @@
 /// What chunks wait for.
 extension WhyTests {
     private static func retry(_ outcome: String) -> String {
-        """
-        \(Stages.claim(1)) \(Stages.close(1, outcome))
-        UPDATE chunks SET state = 'pending', next_attempt_at = '\(later)', error_code = 'E', error_msg = 'm' WHERE id = 1
-        """
+        Stages.claim(1) + Stages.retry(1, outcome, at: later)
     }
 
     private static let one = Stages.plan(job: 1, chunks: ["a", "b", "c", "d"])
@@ -51,7 +48,8 @@ extension WhyTests {
                 Stages.claim(1) + Stages.lose(1),
                 rows: [
                     "1", "", "hold",
-                    "chunks on hold, because their answers were lost: 1; a person decides, see their rows", "",
+                    "chunks on hold, because their answers were lost: 1; operator action required: see the chunk's row in chunks",
+                    "",
                 ],
                 [
                     "1", "1", "hold",

@@ -19,7 +19,7 @@ struct WhyTests {
         }
     }
 
-    @Test("names the exact blocker and the earliest time", arguments: waits + line + chunks)
+    @Test("names the exact blocker and the earliest time", arguments: waits + careful + requests + chunks)
     func why(_ wait: Case) throws {
         let shell = try TestDatabase.current().shell
         let rows = try shell.rows(
@@ -45,12 +45,12 @@ struct WhyTests {
     static let later = "2099-01-01T00:00:00.000Z"
     private static let lookLater = "UPDATE chunks SET next_poll_at = '\(later)' WHERE state = 'submitted'"
     private static let twoChunks = Stages.plan(job: 1, chunks: ["a", "b"], ["c", "d"])
-    private static let turn = "its turn: jobs of one priority share the requests that may be in flight at once"
+    private static let queued = "queued: all request slots are in use"
 
     // MARK: What the job itself waits for
 
     static let waits: [Case] = [
-        Case("its turn", insert(), rows: ["1", "", "turn", turn, "now"]),
+        Case("a place among the requests", insert(), rows: ["1", "", "queued", queued, "now"]),
         Case(
             "jobs of higher priority, which are named",
             insert(["priority": "-1"]),
@@ -63,10 +63,11 @@ struct WhyTests {
             // This one is blocked itself, and nobody waits for it.
             Stages.plan(job: 4, chunks: ["a"]),
             "UPDATE chunks SET next_attempt_at = '\(later)' WHERE command_job_id = 4",
-            "UPDATE job_progress SET planned = 4, plan_limit = 4",
-            rows: ["1", "", "turn", "its turn comes after jobs of higher priority: 3, 2", ""],
-            ["2", "", "turn", "its turn comes after jobs of higher priority: 3", ""],
-            ["3", "", "turn", turn, "now"],
+            // Nothing is left to cut from their lists.
+            "UPDATE job_progress SET planned = 4, revision = revision + 1",
+            rows: ["1", "", "queued", "queued: jobs of higher priority go first: 3, 2", ""],
+            ["2", "", "queued", "queued: jobs of higher priority go first: 3", ""],
+            ["3", "", "queued", queued, "now"],
             ["4", "", "backoff", "chunks that wait for their next attempt: 1; see their rows", later],
             ["4", "4", "backoff", "not sent yet, and put off; 0 of 8 attempts are used", later]
         ),
@@ -97,7 +98,7 @@ struct WhyTests {
             "its canary",
             insert(["canary": "2"]),
             Stages.plan(job: 1, chunks: ["a", "b"]),
-            Stages.claim(1) + Stages.accept(1, ["a", "b"]),
+            Stages.claim(1) + Stages.accept(1),
             lookLater,
             rows: [
                 "1", "", "canary", "the first 2 instances must succeed before the other 2 are sent; 0 have so far",
@@ -140,7 +141,7 @@ struct WhyTests {
             "max_concurrency",
             insert(["max_concurrency": "1"]),
             twoChunks,
-            Stages.claim(1) + Stages.accept(1, ["a", "b"]),
+            Stages.claim(1) + Stages.accept(1),
             lookLater,
             rows: ["1", "", "max_concurrency", "chunks in flight: 1, and max_concurrency allows 1", later]
         ),
@@ -148,7 +149,7 @@ struct WhyTests {
             "its results",
             insert(),
             Stages.plan(job: 1, chunks: ["a", "b", "c", "d"]),
-            Stages.claim(1) + Stages.accept(1, ["a", "b", "c", "d"]),
+            Stages.claim(1) + Stages.accept(1),
             lookLater,
             rows: ["1", "", "results", "everything is sent; chunks whose results are awaited: 1", later]
         ),
@@ -156,7 +157,7 @@ struct WhyTests {
             "its results, although it is paused: it has nothing to send",
             insert(),
             Stages.plan(job: 1, chunks: ["a", "b", "c", "d"]),
-            Stages.claim(1) + Stages.accept(1, ["a", "b", "c", "d"]),
+            Stages.claim(1) + Stages.accept(1),
             lookLater,
             "UPDATE command_jobs SET state = 'paused'",
             rows: ["1", "", "results", "everything is sent; chunks whose results are awaited: 1", later]
@@ -170,12 +171,12 @@ struct WhyTests {
             rows: ["1", "", "results", "cancelled; chunks in flight, whose answers and results are awaited: 1", ""]
         ),
         Case(
-            "its turn to run again",
+            "a place among the requests, to run again",
             insert(),
             Stages.plan(job: 1, chunks: ["a", "b", "c", "d"]),
             Stages.claim(1) + Stages.fail(1),
             "UPDATE command_jobs SET state = 'queued'",
-            rows: ["1", "", "turn", turn, "now"]
+            rows: ["1", "", "queued", queued, "now"]
         ),
         Case("nothing, being finished", insert(), "UPDATE command_jobs SET state = 'cancelled'"),
     ]
@@ -184,7 +185,7 @@ struct WhyTests {
 
     private static func daemon(_ change: String) -> String { "UPDATE daemon_state SET \(change)" }
 
-    static let line: [Case] = [
+    static let requests: [Case] = [
         Case(
             "a daemon that never ran",
             insert(),
@@ -210,12 +211,10 @@ struct WhyTests {
             "the rate that was learned",
             insert(),
             twoChunks,
-            "UPDATE job_progress SET planned = 4",
             daemon("requests_per_second = 18.96"),
             rows: [
                 "1", "", "rate_limit",
-                "requests go at 19.0 a second at most, which is what the API takes or requests_per_second allows; "
-                    + "chunks of this job that wait: 2",
+                "requests go at 18.96 a second at most, which is what the API takes or requests_per_second allows",
                 "now",
             ]
         ),

@@ -6,28 +6,38 @@ import TestSupport
 
 /// What the daemon does, and what the model expects of it.
 extension ModelHistory {
-    mutating func plan(chunkSize: Int) async throws -> String? {
+    /// What runs again goes into new chunks.
+    mutating func replan(chunkSize: Int) async throws -> String? {
         note("in chunks of \(chunkSize)")
-        try await driver.plan(chunkSize: chunkSize)
+        driver.chunkSize = chunkSize
+        try await driver.prepare()
         let new = try await newChunks()
         for id in jobs.keys {
             var ids = (new[id] ?? []).map(\.id)
-            let cut = jobs[id]?.plan(chunkSize: chunkSize, at: driver.now) { ids.isEmpty ? 0 : ids.removeFirst() } ?? []
+            let moved =
+                jobs[id]?.replan(chunkSize: chunkSize, at: driver.now) { ids.isEmpty ? 0 : ids.removeFirst() } ?? []
             let stored = try (new[id] ?? []).map { try JSONDecoder().decode([String].self, from: Data($0.names.utf8)) }
-            if stored != cut { return "chunks of job \(id): \(stored)\nmodel: \(cut)" }
+            if stored != moved { return "chunks of job \(id): \(stored)\nmodel: \(moved)" }
         }
         return nil
     }
 
+    /// Chunks that wait are sent, and then new ones are cut from the lists.
     mutating func claim(_ places: Int) async throws -> String? {
+        if let complaint = try await replan(chunkSize: driver.chunkSize) { return complaint }
         note("\(places)")
-        // Few chunks in flight before the first acceptance, and refused commands, have tests of their own.
-        try await user.passTrials()
-        let claims = try await driver.claim(places)
+        // Few chunks in flight before the first acceptance, and jobs that are refused, have tests of their own.
+        try await user.endSlowStarts()
+        let claims = try await driver.turn(places: places).claims
+        var new = try await newChunks().mapValues { $0.map(\.id) }
         var left = places
         // Higher priorities first, each as far as it goes.
         for (priority, equals) in Dictionary(grouping: jobs.values, by: \.priority).sorted(by: { $0.key > $1.key }) {
-            let claimable = Dictionary(uniqueKeysWithValues: equals.map { ($0.id, $0.claimable(at: driver.now)) })
+            let claimable = Dictionary(
+                uniqueKeysWithValues: equals.map { job in
+                    (job.id, job.claimable(chunkSize: driver.chunkSize, at: driver.now))
+                }
+            )
             let expected = min(left, claimable.values.reduce(0) { $0 + $1.count })
             let mine = Dictionary(grouping: claims.filter { claimable[$0.job.rawValue] != nil }, by: \.job.rawValue)
             let claimed = mine.values.reduce(0) { $0 + $1.count }
@@ -35,12 +45,10 @@ extension ModelHistory {
                 return "claimed \(claimed) of priority \(priority) where the model says \(expected)"
             }
             for (job, claims) in mine {
-                let first = claimable[job]?.prefix(claims.count).map(\.id) ?? []
-                if Set(claims.map(\.chunk.rawValue)) != Set(first) {
-                    return "claimed \(claims) where \(first) are first"
-                }
+                let first = claimable[job]?.prefix(claims.count).map(\.names) ?? []
+                if claims.map(\.request.instanceIDs) != first { return "claimed \(claims) where \(first) are first" }
             }
-            // Turns: nobody has two more than one who wants more, unless some of what waits is not due.
+            // Nobody has two more than one who wants more, unless some of what waits is not due.
             let least = claimable.filter { $0.value.count > mine[$0.key]?.count ?? 0 }.map { mine[$0.key]?.count ?? 0 }
                 .min()
             let isDue = equals.allSatisfy { job in job.waiting.allSatisfy { $0.due <= driver.now } }
@@ -50,6 +58,11 @@ extension ModelHistory {
             left -= claimed
         }
         for claim in claims {
+            let id = claim.job.rawValue
+            if new[id]?.first == claim.chunk.rawValue {
+                new[id]?.removeFirst()
+                jobs[id]?.cut(claim.request.instanceIDs, as: claim.chunk.rawValue, at: driver.now)
+            }
             change(claim) { job, index in
                 job.chunks[index].state = .submitting
                 job.chunks[index].attempts += 1
@@ -57,7 +70,7 @@ extension ModelHistory {
             }
         }
         sent += claims
-        return nil
+        return new.values.allSatisfy(\.isEmpty) ? nil : "chunks that were cut and not claimed: \(new)"
     }
 
     private mutating func change(_ claim: ClaimedChunk, _ body: (inout ModelJob, Int) -> Void) {
@@ -142,7 +155,9 @@ extension ModelHistory {
         let isForgotten = Int.random(in: 0..<6, using: &random) == 0
         var answers: [PollAnswer] = []
         // Results after the deadline have tests of their own.
-        try await user.user("UPDATE chunks SET late_poll_at = NULL WHERE late_poll_at IS NOT NULL")
+        try await user.user(
+            "UPDATE chunks SET next_poll_at = NULL WHERE state = 'finished' AND next_poll_at IS NOT NULL"
+        )
         for poll in try await driver.store.duePolls(at: driver.now, places: 5, busy: []).due {
             let salt = random.next()
             let report = try await driver.report(poll, user) { job in

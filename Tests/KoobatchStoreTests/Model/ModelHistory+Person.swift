@@ -20,7 +20,7 @@ extension ModelHistory {
         job.onUnknown = pick(.retry, .hold, .fail)
         job.maxConcurrency = pick(nil, nil, 1, 2)
         job.maxErrors = pick(nil, nil, "0", "2", "20%")
-        let isRefused = job.key != nil && jobs.values.contains { $0.key == job.key && $0.isOpen }
+        let isRefused = job.key != nil && jobs.values.contains { $0.key == job.key && !$0.isFinished }
         note(
             "\(names.count) canary \(canary ?? 0) max_errors \(job.maxErrors ?? "") \(state)\(isRefused ? ", to be refused" : "")"
         )

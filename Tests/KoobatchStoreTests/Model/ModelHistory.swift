@@ -7,12 +7,12 @@ import Testing
 /// A random course of events, lived through by a database and by a model of it.
 struct ModelHistory {
     private enum Step {
-        case insert, work, plan, claim, answer, poll, tick, steer, settle, recover, expire, delete
+        case insert, work, replan, claim, answer, poll, tick, steer, settle, recover, expire, delete
 
         /// How often each comes: jobs have to get somewhere for there to be something to steer.
         static let weighted: [Step] =
             [
-                .insert, .insert, .work, .work, .work, .work, .work, .plan, .claim, .claim, .answer, .answer, .answer,
+                .insert, .insert, .work, .work, .work, .work, .work, .replan, .claim, .claim, .answer, .answer, .answer,
                 .poll,
             ]
             + [.tick, .steer, .steer, .steer, .steer, .steer, .settle, .recover, .expire, .delete]
@@ -59,7 +59,7 @@ struct ModelHistory {
         let complaint: String? =
             switch step {
             case .insert: try await insert()
-            case .plan: try await plan(chunkSize: Int.random(in: 1...6, using: &random))
+            case .replan: try await replan(chunkSize: Int.random(in: 1...6, using: &random))
             case .claim: try await claim(Int.random(in: 1...5, using: &random))
             case .work: try await work()
             case .answer: try await answer()
@@ -109,7 +109,7 @@ struct ModelHistory {
     /// A while in which the daemon is left to itself.
     private mutating func work() async throws -> String? {
         _ = tick()
-        if let complaint = try await plan(chunkSize: Int.random(in: 1...4, using: &random)) { return complaint }
+        if let complaint = try await replan(chunkSize: Int.random(in: 1...4, using: &random)) { return complaint }
         if let complaint = try await claim(Int.random(in: 2...6, using: &random)) { return complaint }
         if let complaint = try await answer() { return complaint }
         return try await poll()
@@ -125,7 +125,15 @@ struct ModelHistory {
         let last = lastChunk
         let rows = try await user.writeWithoutTransaction { db in
             try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT id, command_job_id, instance_ids FROM chunks WHERE id > ? ORDER BY id"),
+                db.cachedStatement(
+                    sql: """
+                        SELECT c.id, c.command_job_id, d.instance_ids
+                          FROM chunks AS c
+                          JOIN chunk_instances AS d ON d.chunk_id = c.id
+                         WHERE c.id > ?
+                         ORDER BY c.id
+                        """
+                ),
                 arguments: [last]
             ).map { (id: $0[0] as Int64, job: $0[1] as Int64, names: $0[2] as String) }
         }
@@ -152,13 +160,7 @@ struct ModelHistory {
             """
             SELECT s.id, s.state, s.finished_at IS NOT NULL, p.planned, p.plan_limit,
                    s.pending, s.submitted, s.succeeded, s.failed, s.unknown, s.cancelled, s.rejected,
-                   CASE WHEN s.state = 'paused'
-                        THEN CASE WHEN s.state_reason LIKE 'canary:%' THEN 'canary'
-                                  WHEN s.state_reason LIKE 'max_errors:%' THEN 'maxErrors'
-                                  ELSE 'hand'
-                             END
-                        ELSE ''
-                   END
+                   coalesce(p.pause_cause, '')
               FROM job_status AS s
               JOIN job_progress AS p ON p.command_job_id = s.id
              ORDER BY s.id
@@ -166,7 +168,7 @@ struct ModelHistory {
         ).map { $0.map { $0 ?? "" }.joined(separator: " ") }
         let expectedJobs = jobs.values.sorted { $0.id < $1.id }.map { job in
             let counts = InstanceState.inOrder.map { "\(job.count($0))" }.joined(separator: " ")
-            let pause = job.state == .paused ? job.pause.map { "\($0)" } ?? "" : ""
+            let pause = job.state == .paused ? job.pause?.rawValue ?? "" : ""
             return
                 "\(job.id) \(job.state.rawValue) \(job.isFinished ? 1 : 0) \(job.planned) \(job.planLimit) \(counts) \(pause)"
         }

@@ -38,7 +38,7 @@ extension ModelJob {
     ///
     /// - Parameter others: the other jobs, for `unique_key`.
     func allows(_ statement: ModelStatement, others: [ModelJob]) -> Bool {
-        let keyIsTaken = key != nil && others.contains { $0.key == key && $0.isOpen }
+        let keyIsTaken = key != nil && others.contains { $0.key == key && !$0.isFinished }
         switch statement {
         case .state(let next) where next == state: return true
         case .state(let next):

@@ -29,7 +29,10 @@ struct ModelChunk {
 
 /// A job as the contract describes it: rules that know nothing of SQL.
 struct ModelJob {
-    enum Pause { case hand, canary, maxErrors }
+    enum Pause: String {
+        case hand, canary
+        case maxErrors = "max_errors"
+    }
 
     private(set) var id: Int64
     let names: [String]
@@ -93,11 +96,16 @@ struct ModelJob {
         runAt <= now && expiresAt.map { $0 > now } ?? true
     }
 
-    /// Chunks that a claim may take now, in its order.
-    func claimable(at now: Timestamp) -> [ModelChunk] {
-        guard state == .running, isDue(at: now) else { return [] }
+    /// Chunks that a claim may take now, in its order: those that wait, then new ones from the front of what is left of the
+    /// list.
+    func claimable(chunkSize: Int, at now: Timestamp) -> [ModelChunk] {
+        guard state == .queued || state == .running, isDue(at: now) else { return [] }
         let due = waiting.filter { $0.due <= now }.sorted { ($0.due, $0.id) < ($1.due, $1.id) }
-        return Array(due.prefix(max(0, (maxConcurrency ?? .max) - inFlight)))
+        let rest = runsAgain ? [] : names[planned..<planLimit]
+        let new = Chunking.chunks(of: Array(rest), size: chunkSize).map {
+            ModelChunk(id: 0, names: Array($0), due: now)
+        }
+        return Array((due + new).prefix(max(0, (maxConcurrency ?? .max) - inFlight)))
     }
 
     // MARK: Changes
@@ -166,39 +174,36 @@ struct ModelJob {
         }
     }
 
-    /// Cuts what is to be sent into chunks; returns their instances.
-    mutating func plan(chunkSize: Int, at now: Timestamp, nextID: () -> Int64) -> [[String]] {
-        guard state == .queued || state == .running, isDue(at: now) else { return [] }
+    /// Moves what did not succeed into new chunks; returns their instances.
+    mutating func replan(chunkSize: Int, at now: Timestamp, nextID: () -> Int64) -> [[String]] {
+        guard state == .queued || state == .running, isDue(at: now), runsAgain else { return [] }
         var cut: [[String]] = []
-        func chunks(of names: some Collection<String>, _ job: inout ModelJob) {
-            for chunk in Chunking.chunks(of: Array(names), size: chunkSize) {
+        change { job in
+            job.state = .running
+            var again: [String] = []
+            for index in job.chunks.indices {
+                let moving = job.chunks[index].names.filter {
+                    [.failed, .unknown, .cancelled, .rejected].contains(job.chunks[index].states[$0])
+                }
+                for name in moving { job.chunks[index].states[name] = nil }
+                again += moving
+            }
+            for chunk in Chunking.chunks(of: again, size: chunkSize) {
                 cut.append(Array(chunk))
                 job.chunks.append(ModelChunk(id: nextID(), names: Array(chunk), due: now))
             }
-        }
-        if runsAgain {
-            change { job in
-                job.state = .running
-                var again: [String] = []
-                for index in job.chunks.indices {
-                    let moving = job.chunks[index].names.filter {
-                        [.failed, .unknown, .cancelled, .rejected].contains(job.chunks[index].states[$0])
-                    }
-                    for name in moving { job.chunks[index].states[name] = nil }
-                    again += moving
-                }
-                chunks(of: again, &job)
-                job.runsAgain = false
-                job.forgiven = 0
-            }
-        }
-        if planned < planLimit, !runsAgain, state != .paused {
-            change { job in
-                job.state = .running
-                chunks(of: job.names[job.planned..<job.planLimit], &job)
-                job.planned = job.planLimit
-            }
+            job.runsAgain = false
+            job.forgiven = 0
         }
         return cut
+    }
+
+    /// Takes a new chunk from the front of what is left of the list.
+    mutating func cut(_ names: [String], as id: Int64, at now: Timestamp) {
+        change { job in
+            job.state = .running
+            job.chunks.append(ModelChunk(id: id, names: names, due: now))
+            job.planned += names.count
+        }
     }
 }
