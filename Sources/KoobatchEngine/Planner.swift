@@ -65,7 +65,7 @@ public struct Planner: Service {
     ///
     /// - Parameter reported: what the log knows of such jobs.
     /// - Returns: those that there are still.
-    private func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
+    func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
         var stuck: Set<StuckJob> = []
         var parsed: Parsed?
         while !Task.isCancelled {
@@ -75,7 +75,7 @@ public struct Planner: Service {
                 stuck.insert(job)
                 if !reported.contains(job) {
                     logger.error(
-                        "A job cannot be planned, because rows of it were changed by hand; cancel it and insert it again",
+                        "A job cannot be planned; other jobs go on without it",
                         metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.message: "\(job.reason)"]
                     )
                 }
@@ -102,10 +102,12 @@ public struct Planner: Service {
             except: stuck
         )
         let rejected = try await store.rejectRefused(at: now, chunks: Self.chunksPerSlice)
+        // Its list is not read again, so it is kept until the slices are cut, whatever is parsed meanwhile.
+        let kept = parsed
         let jobs = try await store.jobsToPlan(
             at: now,
             instances: Self.chunksPerSlice * chunkSize,
-            known: parsed?.job,
+            known: kept?.job,
             except: stuck
         )
         let hasMoved = replanned || freed || rejected
@@ -113,7 +115,12 @@ public struct Planner: Service {
         var slices: [PlannedSlice] = []
         var room = Self.chunksPerSlice
         for job in jobs where room > 0 {
-            guard let instances = try instances(of: job, parsed: &parsed) else { continue }
+            let instances: [String]
+            if let kept, kept.job == job.id {
+                instances = kept.instances
+            } else {
+                instances = try parse(job, into: &parsed)
+            }
             let wanted = instances[job.planned..<min(job.planLimit, instances.count)]
             let chunks = Chunking.chunks(of: wanted.prefix(room * chunkSize), size: chunkSize)
             slices.append(PlannedSlice(job: job.id, plannedBefore: job.planned, chunks: chunks.map(Array.init)))
@@ -126,21 +133,21 @@ public struct Planner: Service {
         return written.advanced || hasMoved
     }
 
-    private func instances(of job: PlannableJob, parsed: inout Parsed?) throws -> [String]? {
-        if let parsed, parsed.job == job.id { return parsed.instances }
+    private func parse(_ job: PlannableJob, into parsed: inout Parsed?) throws -> [String] {
+        let instances: [String]
         do {
-            let instances = try job.parseInstanceIDs()
-            guard instances.count == job.total else { throw DamagedList() }
-            if instances.count > Self.chunksPerSlice * chunkSize { parsed = Parsed(job: job.id, instances: instances) }
-            return instances
+            instances = try job.parseInstanceIDs()
         } catch {
-            logger.error(
-                "The instance_ids of a job were damaged after the insert; cancel the job and insert it again",
-                metadata: [LogKeys.jobID: "\(job.id.rawValue)", LogKeys.message: "\(error)"]
-            )
-            return nil
+            throw StuckJob(id: job.id, reason: "instance_ids cannot be read: \(error)")
         }
+        guard instances.count == job.total else {
+            throw StuckJob(
+                id: job.id,
+                reason: "instance_ids has \(instances.count) instances, and had \(job.total) when it was inserted; "
+                    + "cancel the job and insert it again"
+            )
+        }
+        if instances.count > Self.chunksPerSlice * chunkSize { parsed = Parsed(job: job.id, instances: instances) }
+        return instances
     }
-
-    private struct DamagedList: Error {}
 }
