@@ -152,6 +152,9 @@ END;
 ALTER TABLE job_progress ADD COLUMN result_seconds REAL
     /* How long after their submission the results of this job have been there; the next task is asked for then. */;
 
+ALTER TABLE job_progress ADD COLUMN complete_looks INTEGER NOT NULL DEFAULT 0
+    /* First looks in a row that found all results of their task: many of them mean that result_seconds is too high. */;
+
 ALTER TABLE chunks ADD COLUMN late_poll_at TEXT
     /* Set while a chunk that finished without all its results is looked at again, in case they come late after all. */
     CONSTRAINT "late_poll_at: UTC, such as 2026-12-01T08:00:00.000Z"

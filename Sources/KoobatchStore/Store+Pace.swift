@@ -10,19 +10,21 @@ extension Store {
     /// With the first result of a job its other tasks are moved to when they are due now.
     static func pace(
         _ task: PolledTask,
-        age: Duration,
+        lookedAt: Timestamp,
         ended: Int,
         now: Timestamp,
         _ db: Database
     ) throws -> Duration? {
-        var pace = ResultPace(typical: task.typical)
-        pace.looked(task.polls, at: age, ended: ended, of: task.size)
+        var pace = task.pace
+        let due = min(lookedAt, task.dueAt ?? lookedAt) - task.submittedAt
+        pace.looked(isFirst: task.isFirstLook, due: max(.zero, due), ended: ended, of: task.size)
         guard let typical = pace.typical else { return nil }
-        if pace.typical != task.typical {
-            try db.cachedStatement(sql: "UPDATE job_progress SET result_seconds = ? WHERE command_job_id = ?")
-                .execute(arguments: [typical.inSeconds, task.job])
+        if pace != task.pace {
+            try db.cachedStatement(
+                sql: "UPDATE job_progress SET result_seconds = ?, complete_looks = ? WHERE command_job_id = ?"
+            ).execute(arguments: [typical.inSeconds, pace.completeLooks, task.job])
         }
-        if task.typical == nil { try moveFirstLooks(of: task.job, typical: typical, now: now, db) }
+        if task.pace.typical == nil { try moveFirstLooks(of: task.job, typical: typical, now: now, db) }
         return typical
     }
 

@@ -76,8 +76,12 @@ extension Store {
         let submittedAt: Timestamp
         let deadline: Timestamp?
         let size: Int
-        let typical: Duration?
+        let pace: ResultPace
         let isLate: Bool
+        /// When this look was due.
+        let dueAt: Timestamp?
+        /// Whether no query before this one told anything of the task: there was none, or the last one failed.
+        let isFirstLook: Bool
     }
 
     static func task(_ chunk: ChunkID, _ db: Database) throws -> PolledTask? {
@@ -85,7 +89,7 @@ extension Store {
             db.cachedStatement(
                 sql: """
                     SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size, p.result_seconds,
-                           c.state = 'finished'
+                           p.complete_looks, c.state = 'finished', c.next_poll_at, c.error_code IS NOT NULL
                       FROM chunks AS c
                       JOIN job_progress AS p ON p.command_job_id = c.command_job_id
                      WHERE c.id = ?
@@ -100,8 +104,10 @@ extension Store {
                 submittedAt: try row.decode(atIndex: 2) ?? Timestamp(millisecondsSinceEpoch: 0),
                 deadline: try row.decode(atIndex: 3),
                 size: row[4],
-                typical: (row[5] as Double?).map { .seconds($0) },
-                isLate: row[6]
+                pace: ResultPace(typical: (row[5] as Double?).map { .seconds($0) }, completeLooks: row[6]),
+                isLate: row[7],
+                dueAt: try row.decode(atIndex: 8),
+                isFirstLook: row[1] == 0 || row[9]
             )
         }
     }
@@ -117,7 +123,7 @@ extension Store {
         let chunk = answer.poll.chunk
         var tally = try settle(answer, db)
         let age = answer.finishedAt - task.submittedAt
-        let typical = try pace(task, age: age, ended: tally.ended, now: now, db)
+        let typical = try pace(task, lookedAt: answer.finishedAt, ended: tally.ended, now: now, db)
         let failure: ServiceFailure? =
             if case .failure(let failure) = answer.result { failure } else { nil }
         let decision = PollDecision.after(
