@@ -25,7 +25,12 @@ CREATE INDEX chunks_polled_of_job
     ON chunks (command_job_id, next_poll_at)
     WHERE next_poll_at IS NOT NULL;
 
--- Serves: why, for stopped jobs whose last results are awaited.
+-- Serves: the log, which tells of jobs that were paused or resumed.
+CREATE INDEX job_progress_paused
+    ON job_progress (command_job_id)
+    WHERE job_state = 'paused';
+
+-- Serves: why, for stopped jobs whose last results are awaited; the log.
 CREATE INDEX job_progress_ending
     ON job_progress (command_job_id)
     WHERE job_state IN ('cancelled', 'expired') AND in_flight_chunks > 0;
@@ -457,7 +462,11 @@ SELECT command_job_id,
                                END || coalesce(' (' || last_error || ')', '')
            WHEN 'rate_limit' THEN CASE WHEN paused_until IS NOT NULL
                                        THEN 'the API asked for a pause until ' || paused_until
-                                       ELSE 'requests go at ' || round(requests_per_second, 1) || ' a second at most, which is'
+                                       ELSE 'requests go at '
+                                            || CASE WHEN requests_per_second >= 1
+                                                    THEN round(requests_per_second, 1) || ' a second'
+                                                    ELSE '1 every ' || printf('%.3g', 1 / requests_per_second) || ' seconds'
+                                               END || ' at most, which is'
                                             || ' what the API takes or requests_per_second allows; '
                                             || 'chunks of this job that wait: ' || waiting_chunks
                                   END
@@ -486,7 +495,10 @@ SELECT command_job_id,
            WHEN 'backoff' THEN next_attempt_at
            WHEN 'credentials' THEN paused_until
            WHEN 'circuit' THEN paused_until
-           WHEN 'rate_limit' THEN coalesce(paused_until, now)
+           -- A request may start by then; whether it is one of this job's depends on the others.
+           WHEN 'rate_limit' THEN coalesce(paused_until,
+                                           strftime('%Y-%m-%dT%H:%M:%fZ', now,
+                                                    '+' || max(1 / requests_per_second, 0.001) || ' seconds'))
            WHEN 'turn' THEN CASE WHEN NOT EXISTS (SELECT 1 FROM ahead WHERE ahead.priority > blockers.priority) THEN now END
            -- When results are next asked for.
            WHEN 'max_concurrency' THEN (SELECT max(blockers.now, min(c.next_poll_at))
