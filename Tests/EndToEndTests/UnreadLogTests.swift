@@ -61,7 +61,7 @@ struct UnreadLogTests {
         pipe.fill()
         let daemon = try start(koobatch, pipe)
         // Two lines and more for each of so many chunks: more than may be queued.
-        _ = try koobatch.insert(instances: 450)
+        _ = try koobatch.insert(instances: 800)
         try koobatch.wait(for: "SELECT state = 'succeeded' FROM command_jobs", within: .seconds(240))
         try koobatch.wait(for: "SELECT running FROM daemon")
 
@@ -73,8 +73,10 @@ struct UnreadLogTests {
         #expect(text.contains("Started"))
 
         pipe.fill()
-        daemon.signal(SIGTERM)
+        let begin = ContinuousClock.now
+        kill(try #require(Int32(koobatch.shell.run("SELECT pid FROM daemon"))), SIGTERM)
         #expect(daemon.wait() == 0)
+        #expect(ContinuousClock.now - begin < .seconds(25))
     }
 
     @Test("does not keep a daemon that cannot start from saying so with its exit code")
@@ -86,11 +88,13 @@ struct UnreadLogTests {
         #expect(try start(koobatch, pipe).wait() == 78)
     }
 
-    /// Runs the daemon, which is killed when it does not end in ten minutes, or 25 seconds after a SIGTERM.
+    /// Runs the daemon, which is ended when it runs for ten minutes.
+    ///
+    /// Signals go to the daemon itself: `timeout` can inherit a mask that blocks them.
     private func start(_ koobatch: Koobatch, _ pipe: Pipe) throws -> Command {
         try Command(
             [
-                "timeout", "--kill-after=25", "600", ChildProcess.builtPrograms.appending(path: "koobatch").path,
+                "timeout", "600", ChildProcess.builtPrograms.appending(path: "koobatch").path,
                 "run", "--config", koobatch.folder.appending(path: "koobatch.yaml").path,
             ],
             output: pipe.writing,
