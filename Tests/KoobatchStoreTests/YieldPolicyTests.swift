@@ -89,7 +89,7 @@ struct YieldPolicyTests {
             }
             now += .milliseconds(1)
         }
-        #expect(begun == 166)
+        #expect(begun == 66)
     }
 
     @Test("takes its share of the time while somebody keeps the database open, and all of it when nobody does")
@@ -194,7 +194,7 @@ struct YieldPolicyTests {
     }
 
     /// Every sequence of five notices, with and without time between them.
-    @Test("keeps its bounds after every sequence of notices", arguments: [0, 25, 41])
+    @Test("keeps its bounds after every sequence of notices", arguments: [0, 25, 101])
     func everySequence(milliseconds: Int) {
         let notices = FileNotice.allCases
         let step = Duration.milliseconds(milliseconds)
