@@ -332,15 +332,16 @@ CREATE TABLE error_policies (
     -- What koobatch does about an error code of the API. Edit it: the daemon follows without a restart.
     --   retry         try the chunk again later
     --   fail          fail the chunk
-    --   split         halve the chunk until the guilty instances stand alone; those are rejected
-    --   isolate       halve likewise; an instance that stands alone is tried again
+    --   split         bisect the chunk; an instance refused alone is rejected
+    --   isolate       bisect likewise; an instance refused alone is tried again
     --   authenticate  renew the credentials, then try again
-    --   stop          nothing can succeed: hold everything and probe
+    --   stop          nothing can succeed: pause all requests and probe
+    --   unknown       it may have acted: the job's on_unknown decides
     code   TEXT PRIMARY KEY
         CONSTRAINT "code: 1 to 64 characters" CHECK (length(code) BETWEEN 1 AND 64),
     action TEXT NOT NULL
-        CONSTRAINT "action: retry, fail, split, isolate, authenticate or stop"
-            CHECK (action IN ('retry', 'fail', 'split', 'isolate', 'authenticate', 'stop')),
+        CONSTRAINT "action: retry, fail, split, isolate, authenticate, stop or unknown"
+            CHECK (action IN ('retry', 'fail', 'split', 'isolate', 'authenticate', 'stop', 'unknown')),
     note   TEXT
 ) STRICT, WITHOUT ROWID;
 
@@ -359,7 +360,7 @@ INSERT INTO error_policies (code, action, note) VALUES
     ('KOOPHONE.API.2004', 'split',        'an instance is frozen'),
     ('KOOPHONE.API.2005', 'isolate',      'an instance is in recovery'),
     ('KOOPHONE.API.2006', 'isolate',      'an instance is in backup'),
-    ('KOOPHONE.API.9999', 'retry',        'internal error of the API'),
+    ('KOOPHONE.API.9999', 'unknown',      'internal error of the API; it may have acted'),
     ('APIGW.0101',        'stop',         'no such API on this endpoint'),
     ('APIGW.0201',        'fail',         'the request is too large'),
     ('APIGW.0301',        'authenticate', 'the token or signature is not valid'),
