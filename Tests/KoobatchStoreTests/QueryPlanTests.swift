@@ -15,6 +15,7 @@ struct QueryPlanTests {
         "chunks_held", "chunks_next_poll", "chunks_late_poll", "job_progress_refused", "job_progress_open",
         "set_aside_instances_free",
         "sqlite_autoindex_error_policies_1", "job_progress_to_plan", "job_progress_to_replan", "job_progress_ending",
+        "job_progress_paused",
     ]
     /// What is small or not a table.
     private static let small = [
@@ -71,6 +72,7 @@ struct QueryPlanTests {
         )
         _ = try await store.nextPlanning(after: driver.now)
         _ = try await store.activity()
+        _ = try await store.stoppedJobs(known: [])
         _ = try await store.dueWork(at: driver.now)
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
@@ -129,6 +131,7 @@ struct QueryPlanTests {
         expect("chunks_submitting", in: "SELECT id, command_job_id FROM chunks WHERE state = 'submitting'")
         expect("command_jobs_finished (finished_at>? AND finished_at<?)", in: "finished_at < ?\n")
         expect("job_progress_deleting", in: "WHERE deleting = 1")
+        expect("job_progress_paused", in: "WHERE job_state = 'paused'")
         expect("chunks_of_job (command_job_id=?)", in: "ORDER BY id DESC")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }
