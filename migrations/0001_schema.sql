@@ -120,6 +120,7 @@ CREATE TABLE job_progress (
     slow_start        INTEGER NOT NULL DEFAULT 1 CHECK (slow_start IN (0, 1)),
     refused_requests  INTEGER NOT NULL DEFAULT 0 CHECK (refused_requests BETWEEN 0 AND 1000000000),  -- Refused meanwhile.
     result_seconds    REAL CHECK (result_seconds BETWEEN 0 AND 31536000),  -- Usual time from submission to result.
+    complete_looks    INTEGER NOT NULL DEFAULT 0 CHECK (complete_looks BETWEEN 0 AND 1000),  -- First looks in a row that found all results.
     since_at          TEXT,  -- For eta: one to two minutes ago, or when the job began to run; NULL unless it runs.
     since_done        INTEGER NOT NULL DEFAULT 0 CHECK (since_done BETWEEN -1000000 AND 1000000),  -- Ended by then.
     mark_at           TEXT,  -- What since_at becomes when a minute has gone by.
@@ -149,6 +150,10 @@ CREATE INDEX job_progress_unfinished ON job_progress (expires_at)
 -- Serves: what else the daemon has to do: run again, free what waited for other jobs, delete.
 CREATE INDEX job_progress_chores ON job_progress (deleting, command_job_id)
     WHERE deleting = 1 OR replan_upto IS NOT NULL OR blocked_chunks > 0;
+
+-- Serves: the log, which tells of jobs that were paused or resumed, or that await their last answers.
+CREATE INDEX job_progress_stopped ON job_progress (command_job_id)
+    WHERE job_state = 'paused' OR (job_state IN ('cancelled', 'expired') AND in_flight_chunks > 0);
 
 
 CREATE TABLE chunks (
@@ -266,8 +271,8 @@ CREATE TABLE error_policies (
     -- What koobatch does about an error code of the API. Edit it: the daemon follows without a restart.
     --   retry         try the chunk again later
     --   fail          fail the chunk
-    --   split         halve the chunk; an instance refused alone is rejected
-    --   isolate       halve likewise; an instance refused alone is tried again
+    --   split         bisect the chunk; an instance refused alone is rejected
+    --   isolate       bisect likewise; an instance refused alone is tried again
     --   authenticate  renew the credentials, then try again
     --   stop          nothing can succeed: pause all requests and probe
     --   unknown       it may have acted: on_unknown of the job decides
@@ -758,6 +763,9 @@ CREATE TRIGGER job_progress_check_delete BEFORE DELETE ON job_progress
 WHEN EXISTS (SELECT 1 FROM command_jobs WHERE id = OLD.command_job_id)
 BEGIN SELECT RAISE(ABORT, 'job_progress: goes with its command job; DELETE FROM command_jobs instead'); END;
 
+CREATE TRIGGER daemon_state_check_insert BEFORE INSERT ON daemon_state
+BEGIN SELECT RAISE(ABORT, 'daemon_state: has one row, which the daemon writes'); END;
+
 CREATE TRIGGER daemon_state_check_delete BEFORE DELETE ON daemon_state
 BEGIN SELECT RAISE(ABORT, 'daemon_state: its one row stays; why and daemon read it'); END;
 
@@ -967,8 +975,9 @@ SELECT command_job_id,
                                    'the API failed and all requests pause; a probe is out')
                                || coalesce(' (' || last_error || ')', '')
            WHEN 'rate_limit' THEN coalesce('the API asked for a pause until ' || paused_until,
-                                           'requests go at ' || round(requests_per_second, 3)
-                                           || ' a second at most: what the API takes or requests_per_second allows')
+                                           'requests go at ' || iif(requests_per_second >= 1, round(requests_per_second, 1) || ' a second',
+                                                '1 every ' || printf('%.3g', 1 / requests_per_second) || ' seconds')
+                                           || ' at most: what the API takes or requests_per_second allows')
            WHEN 'max_concurrency' THEN in_flight_chunks || ' chunks are in flight, as many as max_concurrency allows'
            WHEN 'serialize_instances' THEN 'chunks whose instances wait for their results in earlier jobs: ' || blocked_chunks
            WHEN 'slow_start' THEN 'few chunks are in flight until the API has accepted one'
@@ -981,7 +990,8 @@ SELECT command_job_id,
        CASE WHEN blocker = 'run_at' THEN run_at
             WHEN blocker = 'backoff' THEN next_attempt_at
             WHEN blocker IN ('credentials', 'circuit') THEN paused_until
-            WHEN blocker = 'rate_limit' THEN coalesce(paused_until, now)
+            WHEN blocker = 'rate_limit' THEN coalesce(paused_until, strftime('%Y-%m-%dT%H:%M:%fZ', now,
+                                                          '+' || max(1 / requests_per_second, 0.001) || ' seconds'))
             WHEN blocker = 'queued' AND NOT EXISTS (SELECT 1 FROM ahead WHERE priority > blockers.priority) THEN now
             WHEN blocker IN ('max_concurrency', 'results') OR (blocker = 'canary' AND job_state <> 'paused')
             THEN (SELECT max(blockers.now, min(next_poll_at)) FROM chunks AS c

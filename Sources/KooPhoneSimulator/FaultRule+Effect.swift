@@ -58,7 +58,13 @@ extension FaultRule {
             )
         case .empty:
             answer.body = ByteBuffer()
-        case .status, .error, .delay, .missingMappings, .extraMappings, .duplicateMappings, .longIDs, .numberCode:
+        case .encoded:
+            let encoding = encoding ?? "gzip"
+            answer.fields[.contentEncoding] = encoding
+            answer.body = StoredStream.encode(answer.body, as: encoding)
+        case .status, .error, .delay, .missingMappings, .extraMappings, .duplicateMappings, .longIDs, .numberCode,
+            .crossed,
+            .contradicted:
             break
         }
     }

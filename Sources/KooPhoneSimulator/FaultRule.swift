@@ -44,6 +44,13 @@ public struct FaultRule: Codable, Sendable, Equatable {
         case longIDs = "long_ids"
         /// Acts, then answers with the number 0 for the string `"0"`.
         case numberCode = "number_code"
+        /// Acts, then names other instances than those that were asked for.
+        case crossed
+        /// Acts, then answers with the whole mapping and `error_code`.
+        case contradicted
+        /// Acts, then answers with the `Content-Encoding` that `encoding` names; gzip and deflate are done, of others only the
+        /// header is there.
+        case encoded
     }
 
     /// The requests that the rule looks at.
@@ -68,6 +75,8 @@ public struct FaultRule: Codable, Sendable, Equatable {
     public var retryAfter: String?
     /// A whole body in place of the JSON one.
     public var body: String?
+    /// The content coding of `encoded`; gzip when absent.
+    public var encoding: String?
     /// Whether a `hang` acts.
     public var acted: Bool?
     /// How many instances `missing_mappings` leaves out.
@@ -82,7 +91,7 @@ public struct FaultRule: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case on, kind, probability, times, skip, seconds, status, body, acted, count
+        case on, kind, probability, times, skip, seconds, status, body, encoding, acted, count
         case errorCode = "error_code"
         case errorMessage = "error_msg"
         case retryAfter = "retry_after"
@@ -99,11 +108,12 @@ public struct FaultRule: Codable, Sendable, Equatable {
         times = try container.decodeNumber(.times, in: 0...Int.max)
         skip = try container.decodeNumber(.skip, in: 0...Int.max) ?? 0
         seconds = try container.decodeNumber(.seconds, in: 0...86_400)
-        status = try container.decodeNumber(.status, in: 200...599)
+        status = try container.decodeNumber(.status, in: 200...999)
         errorCode = try container.decodeIfPresent(String.self, forKey: .errorCode)
         errorMessage = try container.decodeIfPresent(String.self, forKey: .errorMessage)
         retryAfter = try container.decodeIfPresent(String.self, forKey: .retryAfter)
         body = try container.decodeIfPresent(String.self, forKey: .body)
+        encoding = try container.decodeIfPresent(String.self, forKey: .encoding)
         acted = try container.decodeIfPresent(Bool.self, forKey: .acted)
         count = try container.decodeNumber(.count, in: 0...Int.max)
         if kind == .delay, seconds == nil {

@@ -41,7 +41,12 @@ extension RequestHandler {
             if index > 0 {
                 buffer.writeStaticString(",")
             }
-            buffer.writeMapping(id, identifiers.job(receipt.firstJob + index))
+            let job = identifiers.job(receipt.firstJob + index)
+            if fault?.kind == .crossed {
+                buffer.writeMapping("another-\(index)".utf8, job)
+            } else {
+                buffer.writeMapping(id, job)
+            }
             if index == 0, fault?.kind == .duplicateMappings {
                 buffer.writeStaticString(",")
                 buffer.writeMapping(id, .random)
@@ -51,7 +56,13 @@ extension RequestHandler {
             buffer.writeStaticString(",")
             buffer.writeMapping("not-asked-for".utf8, .random)
         }
-        buffer.writeEnd(isNumber: fault?.kind == .numberCode)
+        if fault?.kind == .contradicted {
+            buffer.writeStaticString(#"]},"error_code":""#)
+            buffer.writeEscaped(fault?.refusal.code ?? "")
+            buffer.writeStaticString(#"","error_msg":"no"}"#)
+        } else {
+            buffer.writeEnd(isNumber: fault?.kind == .numberCode)
+        }
         return buffer
     }
 }

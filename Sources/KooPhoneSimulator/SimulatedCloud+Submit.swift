@@ -79,7 +79,7 @@ extension SimulatedCloud {
         case .statusAfter:
             status = decision.fault?.refusal.status ?? status
             code = decision.fault?.refusal.code
-        case .hang, .dropBefore, .dropAfter, .truncated, .malformed, .empty:
+        case .hang, .dropBefore, .dropAfter, .truncated, .malformed, .empty, .crossed, .contradicted, .encoded:
             code = nil
         default:
             break

@@ -20,8 +20,9 @@ extension KooPhoneClient {
                 .GET,
                 "/v1/instances/tasks/\(noTask)",
                 requestID: requestID,
-                reading: QueryContent.self
-            ) { date = $0.date }
+                reader: QueryReader.init(hiding:),
+                look: { date = $0.date }
+            )
             return Probe(failure: nil, date: date)
         } catch {
             let isFine = error.errorCode == "KOOPHONE.API.1323"

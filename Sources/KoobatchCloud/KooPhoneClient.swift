@@ -3,6 +3,7 @@ public import KoobatchCore
 public import Logging
 import NIOCore
 import NIOHTTP1
+import NIOHTTPCompression
 
 /// The KooPhone API over HTTP/1.1.
 ///
@@ -21,7 +22,11 @@ public struct KooPhoneClient: CommandService {
     let logger: Logger
     private let configuration: Configuration
     private let authorizer: Authorizer
-    private let http: HTTPClient
+    /// Submissions and queries have connections of their own: an answer that goes astray on one kind cannot be taken for one of
+    /// the other.
+    private let submissions: HTTPClient
+    private let queries: HTTPClient
+    private let requests: OpenRequests
     private let now: @Sendable () -> Timestamp
     private let pause: Pause
 
@@ -49,11 +54,16 @@ public struct KooPhoneClient: CommandService {
         self.logger = logger
         self.now = now
         self.pause = pause
-        http = HTTPClient(
-            eventLoopGroup: HTTPClient.defaultEventLoopGroup,
-            configuration: Self.transport(configuration)
-        )
-        authorizer = Authorizer(configuration, http: http, logger: logger, now: now, pause: pause)
+        let requests = OpenRequests()
+        let clients = (0..<2).map { _ in
+            HTTPClient(
+                eventLoopGroup: HTTPClient.defaultEventLoopGroup,
+                configuration: Self.transport(configuration, requests)
+            )
+        }
+        (submissions, queries) = (clients[0], clients[1])
+        self.requests = requests
+        authorizer = Authorizer(configuration, http: queries, logger: logger, now: now, pause: pause)
     }
 
     /// Whether the file with the secret has changed since it was last read.
@@ -72,10 +82,14 @@ public struct KooPhoneClient: CommandService {
     ///
     /// It waits for connections that are being made, for at most their time limit of 10 seconds.
     public func shutdown() async throws {
-        try await http.shutdown()
+        try await submissions.shutdown()
+        try await queries.shutdown()
     }
 
-    private static func transport(_ configuration: Configuration) -> HTTPClient.Configuration {
+    private static func transport(
+        _ configuration: Configuration,
+        _ requests: OpenRequests
+    ) -> HTTPClient.Configuration {
         var pool = HTTPClient.Configuration.ConnectionPool(idleTimeout: idleTimeout)
         pool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
         pool.retryConnectionEstablishment = false
@@ -84,9 +98,13 @@ public struct KooPhoneClient: CommandService {
             timeout: .init(connect: TimeAmount(min(configuration.timeout, .seconds(10)))),
             connectionPool: pool,
             proxy: nil,
-            decompression: .disabled
+            // Requests ask for none; a proxy may compress all the same.
+            decompression: .enabled(limit: .size(longestAnswer))
         )
         transport.httpVersion = .http1Only
+        transport.http1_1ConnectionDebugInitializer = { channel in
+            ResponseScreen.install(in: channel, longest: longestAnswer, requests: requests)
+        }
         return transport
     }
 }
@@ -99,34 +117,38 @@ extension KooPhoneClient {
     ///   - path: below the endpoint, percent-encoded, with a leading slash.
     ///   - requestID: sent as `x-request-id`.
     ///   - body: JSON, or nothing.
-    ///   - content: how to read `data` of the answer.
+    ///   - reader: makes the reader of `data`, which must hide the secret.
     ///   - look: sees the answer before it is read.
-    /// - Returns: `data` of an answer whose code is `"0"`.
-    func send<Content: Decodable>(
+    /// - Returns: what the reader makes of an answer whose code is `"0"`.
+    func send<Reader: DataReader>(
         _ method: HTTPMethod,
         _ path: String,
         requestID: RequestID,
         body: [UInt8] = [],
-        reading content: Content.Type,
+        reader: (Redactor) -> Reader,
         look: (Answer) -> Void = { _ in }
-    ) async throws(ServiceFailure) -> Content {
+    ) async throws(ServiceFailure) -> Reader.Content {
         guard !Task.isCancelled else { throw TransportFailure.interruptedBefore }
         var request = HTTPClientRequest(url: configuration.endpoint.url + path)
         request.method = method
         request.headers = [
             "User-Agent": configuration.userAgent,
+            "Accept-Encoding": "identity",
             "x-request-id": requestID.rawValue,
         ]
         if !body.isEmpty { request.headers.add(name: "Content-Type", value: "application/json") }
         let proof = try await authorizer.authorize(&request, path: configuration.endpoint.path + path, body: body)
-        let answer = try await exchange(request, body: body)
-        look(answer)
+        let redactor = Redactor(proof.secret)
+        defer { requests.ended(requestID.rawValue) }
         do {
-            let content = try answer.content(as: Content.self, now: now())
+            let answer = try await exchange(request, body: body)
+            look(answer)
+            let content = try answer.content(reader(redactor), hiding: redactor, now: now())
             authorizer.accepted()
             return content
         } catch {
-            let failure = error.hiding(proof.secret)
+            if error.errorCode == ServiceFailure.Code.contradiction { requests.closeConnection(of: requestID.rawValue) }
+            let failure = error.with(message: redactor.hiding(error.message))
             if failure.outcome == .unauthenticated { throw authorizer.refused(proof, failure) }
             // An answer about the request itself: whoever signed it was accepted.
             if failure.outcome == .refused, !failure.isOfEndpoint { authorizer.accepted() }
@@ -141,6 +163,7 @@ extension KooPhoneClient {
             request.body = .bytes(MarkedBody(body, mark: mark), length: .known(Int64(body.count)))
         }
         let marked = request
+        let http = body.isEmpty ? queries : submissions
         do {
             return try await withTimeout(configuration.timeout, pause: pause) {
                 let response = try await http.execute(marked, deadline: .distantFuture)

@@ -1,41 +1,31 @@
-import KoobatchCore
-
 /// Makes text of others fit for a log line and a database column.
 enum PlainText {
     /// The longest sentence that is kept, in characters.
     static let longestMessage = 500
 
-    /// The text without control characters, cut to a length.
+    /// The text cut to a length, without control characters; characters that are not seen or that change the order in which
+    /// others are shown (bidirectional controls, zero-width characters, line and paragraph separators) stand as `\u{202E}`.
     static func bounded(_ text: String, to length: Int = longestMessage) -> String {
+        let utf8 = text.utf8
+        if utf8.count <= length, utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
         var plain = String.UnicodeScalarView()
         var count = 0
-        for scalar in text.unicodeScalars where scalar.properties.generalCategory != .control {
+        for scalar in text.unicodeScalars {
             guard count < length else { break }
-            plain.append(scalar)
+            switch scalar.properties.generalCategory {
+            case .control: continue
+            case .format, .lineSeparator, .paragraphSeparator:
+                plain.append(contentsOf: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}".unicodeScalars)
+            default: plain.append(scalar)
+            }
             count += 1
         }
         return String(plain)
     }
 
-    /// Whether the text has between one and so many characters, no control characters, and more than white space.
+    /// Whether the text has between one and so many characters, all of them visible ASCII: what goes into a path, a column and
+    /// a terminal as it is.
     static func isIdentifier(_ text: String, longest: Int) -> Bool {
-        let scalars = text.unicodeScalars
-        return (1...longest).contains(scalars.count)
-            && scalars.allSatisfy { $0.properties.generalCategory != .control }
-            && !scalars.allSatisfy(\.properties.isWhitespace)
-    }
-}
-
-extension ServiceFailure {
-    /// The failure without a secret that the other side has put into its answer.
-    func hiding(_ secret: String) -> ServiceFailure {
-        guard message.contains(secret) || errorCode.contains(secret) else { return self }
-        return ServiceFailure(
-            outcome,
-            httpStatus: httpStatus,
-            errorCode: errorCode.replacing(secret, with: "[secret]"),
-            message: message.replacing(secret, with: "[secret]"),
-            retryAfter: retryAfter
-        )
+        (1...longest).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 }

@@ -13,7 +13,7 @@ final class SecretFile: Sendable {
     }
 
     /// The longest file that is read, in bytes; tokens have a few thousand.
-    private static let longest = 64 << 10
+    fileprivate static let longest = 64 << 10
 
     private struct State {
         var secret: String?
@@ -146,6 +146,11 @@ extension SecretFile.Kind {
         case .password: "koophone.auth.password_file"
         case .secretKey: "koophone.auth.secret_key_file"
         }
+    }
+
+    /// Whether a text can be a secret of this kind.
+    func isValid(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= SecretFile.longest && text.utf8.allSatisfy(allows)
     }
 
     /// A token goes into a header and a secret key is of its kind; a password may have any characters but controls.

@@ -50,7 +50,9 @@ struct TokenIssuer: Sendable {
         let secret = try password.secret()
         var request = HTTPClientRequest(url: login.endpoint.url + "/v3/auth/tokens?nocatalog=true")
         request.method = .POST
-        request.headers = ["Content-Type": "application/json", "User-Agent": userAgent]
+        request.headers = [
+            "Content-Type": "application/json", "User-Agent": userAgent, "Accept-Encoding": "identity",
+        ]
         request.body = .bytes(ByteBuffer(bytes: body(password: secret)))
         let complete = request
         let issuedAt = now()
@@ -67,17 +69,21 @@ struct TokenIssuer: Sendable {
             throw Self.failure(failure.message)
         }
         let status = Int(response.head.status.code)
-        guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status) else {
+        let redactor = Redactor(secret)
+        guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status),
+            SecretFile.Kind.token.isValid(text)
+        else {
             let retryAfter = response.head.headers.first(name: "Retry-After")
                 .flatMap { RetryAfter.duration($0, now: issuedAt) }
             if status == 401 { password.refused(secret) }
-            let isOurs = status < 500 && status != 429
+            let isOurs = (300..<500).contains(status) && status != 429
+            let isEmpty = (200..<300).contains(status) ? " and no usable X-Subject-Token" : ""
             throw Self.failure(
-                "IAM answered with status \(status)\(Self.explanation(response.body))"
+                "IAM answered with status \(status)\(isEmpty)\(Self.explanation(response.body, hiding: redactor))"
                     + (isOurs ? "; check user, domain, project and password of koophone.auth" : "; it is asked again"),
                 status: status,
                 retryAfter: retryAfter
-            ).hiding(secret)
+            )
         }
         let expiresAt = Self.end(response.body) ?? issuedAt + Self.shortLife
         return IssuedToken(text: text, issuedAt: issuedAt, expiresAt: expiresAt)
@@ -106,10 +112,10 @@ struct TokenIssuer: Sendable {
         )
     }
 
-    private static func explanation(_ body: ByteBuffer) -> String {
+    private static func explanation(_ body: ByteBuffer, hiding redactor: Redactor) -> String {
         do {
             let message = try JSONDecoder().decode(IAMRefusal.self, from: body).error.message
-            return " (\(PlainText.bounded(message)))"
+            return " (\(PlainText.bounded(redactor.hiding(message))))"
         } catch {
             return ""
         }

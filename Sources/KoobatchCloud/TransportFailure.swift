@@ -3,6 +3,7 @@ import Foundation
 import KoobatchCore
 import NIOCore
 import NIOHTTP1
+import NIOHTTPCompression
 import NIOPosix
 
 /// An exchange that ended without an answer.
@@ -48,6 +49,10 @@ struct TransportFailure {
                 (ServiceFailure.Code.badAnswer, "the answer is longer than \(KooPhoneClient.longestAnswer) bytes")
             case let error as HTTPParserError where error != .invalidEOFState:
                 (ServiceFailure.Code.badAnswer, "the answer is not HTTP: \(reason)")
+            case let violation as ResponseScreen.Violation:
+                (ServiceFailure.Code.badAnswer, "the answer cannot be used: \(violation)")
+            case is NIOHTTPDecompression.DecompressionError, is NIOHTTPDecompression.ExtraDecompressionError:
+                (ServiceFailure.Code.badAnswer, "the compressed answer cannot be read: \(reason)")
             default:
                 (ServiceFailure.Code.connectionLost, "the connection to \(host) was lost before the answer: \(reason)")
             }
@@ -60,6 +65,8 @@ struct TransportFailure {
         case let error as HTTPClientError:
             [.remoteConnectionClosed, .readTimeout, .writeTimeout, .cancelled, .requestStreamCancelled].contains(error)
         case is HTTPParserError, is NIOTooManyBytesError, is TimedOut, is CancellationError: true
+        case is ResponseScreen.Violation, is NIOHTTPDecompression.DecompressionError: true
+        case is NIOHTTPDecompression.ExtraDecompressionError: true
         case let error as IOError: error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
         default: false
         }

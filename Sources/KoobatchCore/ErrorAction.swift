@@ -4,15 +4,15 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
     case retry
     /// Fail the chunk.
     case fail
-    /// Halve the chunk; an instance refused alone is rejected.
+    /// Bisect the chunk; an instance refused alone is rejected.
     case split
-    /// Halve likewise; an instance refused alone is tried again.
+    /// Bisect likewise; an instance refused alone is tried again.
     case isolate
     /// Renew the credentials, then try again.
     case authenticate
     /// Nothing can succeed: pause all requests and probe.
     case stop
-    /// The API may have acted: the job's `on_unknown` decides.
+    /// The request may have been acted on: the job's `on_unknown` decides.
     case unknown
 
     /// The action for a code that `error_policies` does not list, by the status of the answer.
@@ -23,10 +23,9 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
         switch httpStatus {
         case .some(401): .authenticate
         case .some(403), .some(404): code.hasPrefix("KOOPHONE.") || code.hasPrefix("common.") ? .split : .stop
-        // A redirect is never followed: the endpoint is not the API.
-        case .some(300..<400): .stop
         case .some(413): .fail
-        case .some(408), .some(429), .some(500...): .retry
+        case .some(408), .some(429), .some(503): .retry
+        case .some(300..<400), .some(500...): .unknown
         case .some: .split
         case .none: .retry
         }

@@ -107,14 +107,16 @@ public struct LineState: Hashable, Sendable {
         }
     }
 
-    /// Notes a failure of the endpoint: a few in a row, one that asks for a pause, or that of a probe close the line.
+    /// Notes a failure of the endpoint: a few in a row, a certain one, one that asks for a pause, or that of a probe close
+    /// the line.
     ///
     /// - Parameters:
+    ///   - isCertain: whether no other request would fare better.
     ///   - asked: how long the API asked to wait, if it did.
     ///   - now: the time of the answer.
-    public mutating func failed(asked: Duration? = nil, at now: Timestamp) {
+    public mutating func failed(isCertain: Bool = false, asked: Duration? = nil, at now: Timestamp) {
         failures += 1
-        let isEnough = failures >= Self.failuresToClose || asked != nil
+        let isEnough = failures >= Self.failuresToClose || isCertain || asked != nil
         switch phase {
         case .open where isEnough, .probing(.unproven) where isEnough: close(.endpoint, asked: asked, at: now)
         case .probing(.unproven): probeWasLost(at: now)

@@ -93,7 +93,7 @@ extension PollDecision {
         now: Timestamp
     ) -> PollDecision {
         if unfinished == 0 { return .finish(unresolved: nil) }
-        if let failure, failure.outcome == .refused,
+        if let failure, failure.outcome == .refused, !failure.isOfEndpoint,
             policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) == .fail
         {
             return .finish(unresolved: failure)

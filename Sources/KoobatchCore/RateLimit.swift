@@ -4,6 +4,10 @@
 /// what was being sent, from where it soon goes back to a little less than what was too much. Then it holds, and grows
 /// slowly until the API throttles again; never above the rate that the operator set.
 ///
+/// The next request is never further off than the time from one request to the next at the rate in force and a second more,
+/// whatever went before. A rate that is learned is one request in ten seconds at the least: a throttling that names less, such
+/// as one request a day, pauses requests for as long as its `Retry-After` says, not for what such a rate would come to.
+///
 /// Submission and polling draw from the same bucket. While both want to send, each gets half.
 public struct RateLimit: Hashable, Sendable {
     /// Who draws from the bucket.
@@ -16,6 +20,13 @@ public struct RateLimit: Hashable, Sendable {
         var other: Drawer { self == .submission ? .poll : .submission }
     }
 
+    /// The rates that can be learned, in requests per second.
+    static let believable = 0.1...10_000
+    /// The most that is owed when more requests started than the limit allowed, as a time at the rate in force.
+    static let longestDebt = Duration.seconds(1)
+    /// Times that lie back further than this are those of a clock that was set back, not of two stages that come in another
+    /// order than they took the time.
+    static let disorder = Duration.milliseconds(100)
     /// The share of a rate that the API named which is used: its window and ours do not begin at the same time.
     static let shareOfNamed = 0.93
     /// The share of the present rate that is used after a throttling that named none.
@@ -70,7 +81,8 @@ public struct RateLimit: Hashable, Sendable {
     ///   - now: the time of creation.
     public init(ceiling: Double?, learned: Double?, at now: Timestamp) {
         self.ceiling = ceiling
-        perSecond = [ceiling, learned].compactMap(\.self).min()
+        // A row can hold any number.
+        perSecond = [ceiling, learned.flatMap(Self.believed)].compactMap(\.self).min()
         refilledAt = now
         grownAt = now + (learned == nil ? .zero : Self.patience)
     }
@@ -82,6 +94,7 @@ public struct RateLimit: Hashable, Sendable {
         let learned = perSecond == self.ceiling && obeyedAt == nil ? nil : perSecond
         self.ceiling = ceiling
         perSecond = [ceiling, learned].compactMap(\.self).min()
+        limitDebt()
     }
 
     /// How many of the requests that are wanted may start now.
@@ -103,7 +116,9 @@ public struct RateLimit: Hashable, Sendable {
         guard count > 0 else { return }
         sent.append(contentsOf: repeatElement(now, count: count))
         sent.removeAll { now - $0 > .seconds(1) }
-        tokens -= Double(count)
+        // Without a limit nothing is owed: what would pay it back comes with a limit only.
+        if perSecond != nil { tokens -= Double(count) }
+        limitDebt()
         let both = wantedAt[drawer.other].map { now - $0 < Self.memory } ?? false
         lead = both ? lead + (drawer == .submission ? count : -count) : 0
     }
@@ -120,7 +135,9 @@ public struct RateLimit: Hashable, Sendable {
     ///   - named: the requests per second that the answer named, if it did.
     ///   - now: the time of the answer.
     public mutating func throttled(named: Double?, at now: Timestamp) {
+        refill(at: now)
         if let obeyedAt, now - obeyedAt < Self.settling, named == nil { return }
+        let named = named.flatMap(Self.believed)
         // Where the API throttles below what it named once already, others use it up too: the rate is learned as if none
         // were named.
         var isShared = false
@@ -128,19 +145,41 @@ public struct RateLimit: Hashable, Sendable {
             if now - obeyedAt < Self.settling { return }
             isShared = true
         }
-        let named = isShared ? nil : named
+        let obeyed = isShared ? nil : named
         obeyedAt = now
-        grownAt = now + (named == nil ? Self.relief : Self.patienceWithNamed)
         let lastSecond = Double(sent.filter { now - $0 <= .seconds(1) }.count)
         let present = perSecond ?? max(lastSecond, Self.firstGuess)
-        goal = named == nil ? present * Self.shareOfThrottled : nil
-        let rate = named.map { $0 * Self.shareOfNamed } ?? max(present * Self.decrease, 0.1)
+        goal = obeyed == nil ? max(present * Self.shareOfThrottled, Self.believable.lowerBound) : nil
+        let rate = max(obeyed.map { $0 * Self.shareOfNamed } ?? present * Self.decrease, Self.believable.lowerBound)
+        grownAt = now + (obeyed != nil ? Self.patienceWithNamed : rate == goal ? Self.patience : Self.relief)
         perSecond = [rate, ceiling].compactMap(\.self).min()
-        tokens = min(tokens, 0)
+        tokens = 0
+    }
+
+    /// The rate as far as it can be believed; `nil` for what is none.
+    private static func believed(_ rate: Double) -> Double? {
+        rate > 0 ? min(max(rate, believable.lowerBound), believable.upperBound) : nil
+    }
+
+    private mutating func limitDebt() {
+        guard let perSecond else { return }
+        tokens = max(tokens, -perSecond * Self.longestDebt.inSeconds)
+    }
+
+    /// Where the clock was set back, moves what is remembered by as much: else nothing would be due until it is caught up.
+    private mutating func followClock(to now: Timestamp) {
+        let back = now - refilledAt
+        guard back < .zero - Self.disorder else { return }
+        refilledAt = now
+        obeyedAt = obeyedAt.map { $0 + back }
+        grownAt = grownAt + back
+        sent = sent.map { $0 + back }
+        wantedAt = wantedAt.mapValues { $0 + back }
     }
 
     /// Adds what time has brought, and grows the rate where it has held for a while.
     private mutating func refill(at now: Timestamp) {
+        followClock(to: now)
         defer { refilledAt = max(refilledAt, now) }
         guard let rate = perSecond, now > refilledAt else { return }
         // A twentieth of a second's worth may gather beyond the next request, so that a stage that wakes late loses none; not
@@ -157,7 +196,7 @@ public struct RateLimit: Hashable, Sendable {
             grown = rate * (1 + Self.increase * seconds)
             grownAt = now
         }
-        perSecond = [grown, ceiling].compactMap(\.self).min()
+        perSecond = [min(grown, Self.believable.upperBound), ceiling].compactMap(\.self).min()
     }
 }
 

@@ -24,32 +24,51 @@ public struct ServiceFailure: Error, Hashable, Sendable {
     public let message: String
     /// How long the API asked to wait.
     public let retryAfter: Duration?
+    /// Whether it is the fault of the endpoint rather than of what was asked.
+    public let endpointFault: EndpointFault
 
     /// Creates a failure.
+    ///
+    /// - Parameter endpointFault: by default, a request without an answer may be the endpoint's fault and an answer is not.
     public init(
         _ outcome: Outcome,
         httpStatus: Int? = nil,
         errorCode: String,
         message: String,
-        retryAfter: Duration? = nil
+        retryAfter: Duration? = nil,
+        endpointFault: EndpointFault? = nil
     ) {
         self.outcome = outcome
         self.httpStatus = httpStatus
         self.errorCode = errorCode
         self.message = message
         self.retryAfter = retryAfter
+        let isUnanswered = (outcome == .notSent || outcome == .unknown) && errorCode != Code.interrupted
+        self.endpointFault = endpointFault ?? (isUnanswered ? .suspected : .none)
+    }
+
+    /// The same failure with another outcome, code or message.
+    public func with(
+        outcome: Outcome? = nil,
+        errorCode: String? = nil,
+        message: String? = nil,
+        retryAfter: Duration? = nil,
+        endpointFault: EndpointFault? = nil
+    ) -> ServiceFailure {
+        ServiceFailure(
+            outcome ?? self.outcome,
+            httpStatus: httpStatus,
+            errorCode: errorCode ?? self.errorCode,
+            message: message ?? self.message,
+            retryAfter: retryAfter ?? self.retryAfter,
+            endpointFault: endpointFault ?? self.endpointFault
+        )
     }
 }
 
 extension ServiceFailure {
-    /// Whether it speaks of the endpoint rather than of what was asked: no answer, a lost one, or a 5xx.
-    public var isOfEndpoint: Bool {
-        switch outcome {
-        case .notSent, .unknown: errorCode != Code.interrupted
-        case .refused: (httpStatus ?? 0) >= 500
-        case .throttled, .unauthenticated: false
-        }
-    }
+    /// Whether it is, or may be, the fault of the endpoint rather than of what was asked.
+    public var isOfEndpoint: Bool { endpointFault != .none }
 
     /// Codes of koobatch's own, for failures that the API has no code for.
     public enum Code {
@@ -61,6 +80,10 @@ extension ServiceFailure {
         public static let timeout = "koobatch.timeout"
         /// The answer cannot be read.
         public static let badAnswer = "koobatch.bad_answer"
+        /// The answer has a content coding that was not asked for and cannot be undone.
+        public static let contentCoding = "koobatch.content_coding"
+        /// The answer contradicts itself or the request.
+        public static let contradiction = "koobatch.contradiction"
         /// An answer without a code of the API's; the status follows after a dot.
         public static let http = "koobatch.http"
         /// The answer was a redirect, which is never followed.

@@ -100,13 +100,17 @@ extension SubmissionDecision {
         case .unauthenticated:
             // Due as soon as the line opens: with new credentials nothing is left to wait for.
             return .retry(at: now, charged: false)
+        case .refused where failure.isOfEndpoint:
+            // Whatever its code is, it tells nothing of this chunk.
+            return retryUncharged()
         case .refused:
             switch action {
             case .retry, .unknown: return retry()
             case .fail: return .fail(instances: .failed)
             case .split: return context.size > 1 ? .split : .fail(instances: .rejected)
             case .isolate: return context.size > 1 ? .split : retry()
-            case .authenticate, .stop: return retryUncharged()
+            // `unknown` is an outcome once the policies are applied.
+            case .authenticate, .stop, .unknown: return retryUncharged()
             }
         }
     }

@@ -3,9 +3,11 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// Says of every job that has finished how it ended, whoever finished it: the daemon, or a person with an UPDATE.
+/// Says of every job that has finished how it ended, and of every job that was paused, resumed or cancelled that it was,
+/// whoever did it: the daemon, a rule of the job, or a user with an UPDATE.
 ///
-/// The end of a job is a change of the database by its own rules; this only looks. It looks a few times a second at most.
+/// These are changes of the database by its own rules; this only looks. It looks a few times a second at most, and what
+/// begins and ends between two looks it does not see.
 public struct Announcer: Service {
     /// The least time between two looks.
     private static let pause = Duration.milliseconds(250)
@@ -33,6 +35,8 @@ public struct Announcer: Service {
         try await inboxes.announcer.stoppingWithTask {
             var said: Set<FinishedJob> = []
             var since = time.now
+            // What is so when the daemon begins is not told.
+            var stopped = try await lookAtStopped()
             var isStopping = false
             while !isStopping {
                 isStopping = await inboxes.announcer.take(time: time).isStopping
@@ -42,6 +46,7 @@ public struct Announcer: Service {
                     for job in finished where !said.contains(job) { announce(job) }
                     since = max(since, now + (.zero - Self.overlap))
                     said = Set(finished.filter { $0.finishedAt >= since })
+                    stopped = try await tellOfStopped(since: stopped)
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -49,6 +54,44 @@ public struct Announcer: Service {
                 }
                 if !isStopping { _ = await time.sleep(until: time.now + Self.pause) }
             }
+        }
+    }
+
+    /// What is paused or cancelled now; `nil` while the database does not tell.
+    private func lookAtStopped() async throws -> [CommandJobID: StoppedJob]? {
+        do {
+            return try await tellOfStopped(since: nil)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            return nil
+        }
+    }
+
+    /// Says what is paused, cancelled or resumed now and was not at the last look; without one nothing.
+    private func tellOfStopped(
+        since last: [CommandJobID: StoppedJob]?
+    ) async throws -> [CommandJobID: StoppedJob] {
+        let known = (last ?? [:]).values.filter { $0.state == .paused }.map(\.id)
+        let (stopped, resumed) = try await store.stoppedJobs(known: Set(known))
+        if let last {
+            for job in stopped where last[job.id] != job { tell(of: job) }
+            for id in resumed { logger.info("Job resumed", metadata: [LogKeys.jobID: "\(id.rawValue)"]) }
+        }
+        return Dictionary(uniqueKeysWithValues: stopped.map { ($0.id, $0) })
+    }
+
+    private func tell(of job: StoppedJob) {
+        let metadata: Logger.Metadata = [
+            LogKeys.jobID: "\(job.id.rawValue)",
+            LogKeys.jobReason: "\(job.reason ?? "")",
+        ]
+        switch job.state {
+        case .paused where job.isByRule:
+            logger.warning("Job paused by its own rule; operator action required", metadata: metadata)
+        case .paused: logger.info("Job paused", metadata: metadata)
+        case .cancelled: logger.info("Job cancelled; answers and results in flight are awaited", metadata: metadata)
+        default: logger.info("Job expired; answers and results in flight are awaited", metadata: metadata)
         }
     }
 

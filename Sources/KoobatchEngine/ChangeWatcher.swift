@@ -1,26 +1,25 @@
-@preconcurrency import Dispatch
 public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
+import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
-/// Notices within milliseconds that another process has committed, and rings the stages.
+/// Notices within milliseconds that another process has committed, and wakes the stages.
 ///
-/// The kernel's notice that the WAL file was written is the hint (`inotify(7)`; it opens no descriptor of a database
-/// file, whose closing would drop SQLite's locks), `PRAGMA data_version` is the truth, and looking every second is the
-/// net under both.
+/// The kernel's notices of the database files are the hint (`Store.changeHints`), `PRAGMA data_version` is the truth, and
+/// looking every few seconds is the net under both.
 public struct ChangeWatcher: Service {
-    private static let net = Duration.seconds(1)
-    /// When to look after a hint.
+    /// Waits; throws when its task is cancelled.
+    typealias Pause = @Sendable (Duration) async throws -> Void
+
+    /// How often to look without a hint.
+    private static let net = Duration.seconds(5)
+    /// The same where there are no hints.
+    private static let poll = Duration.milliseconds(500)
+    /// The pauses between the looks after a hint.
     ///
-    /// A transaction becomes visible after its last write to the WAL file, by a change of
-    /// shared memory that the kernel does not tell of: usually within a few milliseconds, the time of a sync.
-    private static let looks: [Duration] = [0, 1, 2, 3, 5, 10, 20, 50, 100].map { .milliseconds($0) }
+    /// A transaction becomes visible after its last write to the log, by a change of shared memory that the kernel does not
+    /// tell of: usually within a few milliseconds, the time of a sync.
+    static let looks: [Duration] = [0, 1, 1, 2, 2, 4, 8, 16, 32, 64].map { .milliseconds($0) }
 
     private let store: Store
     private let inboxes: Inboxes
@@ -35,10 +34,11 @@ public struct ChangeWatcher: Service {
 
     /// Watches until graceful shutdown or cancellation.
     public func run() async {
-        let hints = WriteHints(path: store.path + "-wal")
-        if hints == nil {
-            logger.warning("The kernel does not tell of writes to the database; looking every second")
+        if !store.hasChangeHints {
+            logger.warning("The kernel does not tell of writes to the database; polling it")
         }
+        let interval = store.hasChangeHints ? Self.net : Self.poll
+        let hints = store.changeHints()
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
                 let (triggers, continuation) = AsyncStream.makeStream(
@@ -48,40 +48,60 @@ public struct ChangeWatcher: Service {
                 group.addTask {
                     do {
                         while true {
-                            try await ContinuousClock().sleep(for: Self.net)
                             continuation.yield()
+                            try await ContinuousClock().sleep(for: interval)
                         }
                     } catch {
                         continuation.finish()
                     }
                 }
-                if let hints {
-                    group.addTask { await Self.look(after: hints.stream) { continuation.yield() } }
+                group.addTask {
+                    await Self.look(after: hints, pause: { try await ContinuousClock().sleep(for: $0) }) {
+                        continuation.yield()
+                    }
                 }
-                await run(triggers: triggers)
+                await run(triggers: triggers, atMost: interval)
                 group.cancelAll()
             }
         }
     }
 
-    private static func look(after hints: AsyncStream<Void>, _ look: () -> Void) async {
-        do {
+    /// Looks a few times after every hint; a hint that comes in the midst begins the looking again.
+    ///
+    /// - Parameters:
+    ///   - hints: ends with its last element, or when the task is cancelled.
+    ///   - pause: how to wait.
+    ///   - look: called at once with every hint, and after each pause that no other hint has ended.
+    static func look(
+        after hints: some AsyncSequence<Void, Never>,
+        pause: @escaping Pause,
+        _ look: @escaping @Sendable () -> Void
+    ) async {
+        let latest = Latest()
+        await withDiscardingTaskGroup { group in
             for await _ in hints {
-                for pause in looks {
-                    try await ContinuousClock().sleep(for: pause)
-                    look()
+                let number = latest.advance()
+                group.addTask {
+                    do {
+                        for length in looks {
+                            if length > .zero { try await pause(length) }
+                            // An earlier hint's: the later one's pauses are shorter.
+                            guard latest.number == number else { return }
+                            look()
+                        }
+                    } catch {
+                        // Cancelled.
+                    }
                 }
             }
-        } catch {
-            // Cancelled.
         }
     }
 
     /// Looks once for every trigger, until there are no more.
-    func run(triggers: some AsyncSequence<Void, Never>) async {
+    func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration = net) async {
         var last: Int64?
         var trouble = Trouble(logger: logger)
-        inboxes.progress.waits(.watcher, atMost: Self.net)
+        inboxes.progress.waits(.watcher, atMost: interval)
         defer { inboxes.progress.ended(.watcher) }
         for await _ in triggers {
             inboxes.progress.works(.watcher)
@@ -93,38 +113,21 @@ public struct ChangeWatcher: Service {
             } catch {
                 _ = trouble.failed(error)
             }
-            inboxes.progress.waits(.watcher, atMost: Self.net)
+            inboxes.progress.waits(.watcher, atMost: interval)
         }
     }
 }
 
-/// The kernel's notices that a file was written.
-private struct WriteHints: Sendable {
-    /// An element for one or more writes since the last.
-    let stream: AsyncStream<Void>
+/// The number of the latest hint.
+private final class Latest: Sendable {
+    private let state = Mutex(0)
 
-    /// Begins to watch; `nil` where the kernel does not offer it.
-    init?(path: String) {
-        #if os(Linux)
-            let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-            guard descriptor >= 0 else { return nil }
-            guard inotify_add_watch(descriptor, path, UInt32(IN_MODIFY | IN_CLOSE_WRITE)) >= 0 else {
-                close(descriptor)
-                return nil
-            }
-            let source = DispatchSource.makeReadSource(fileDescriptor: descriptor)
-            stream = AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-                source.setEventHandler {
-                    var buffer = [UInt8](repeating: 0, count: 4_096)
-                    while read(descriptor, &buffer, buffer.count) > 0 {}
-                    continuation.yield()
-                }
-                source.setCancelHandler { close(descriptor) }
-                continuation.onTermination = { _ in source.cancel() }
-                source.resume()
-            }
-        #else
-            return nil
-        #endif
+    var number: Int { state.withLock { $0 } }
+
+    func advance() -> Int {
+        state.withLock {
+            $0 += 1
+            return $0
+        }
     }
 }

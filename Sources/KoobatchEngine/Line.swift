@@ -147,8 +147,8 @@ public final class Line: Sendable {
         renewing service: any CommandService,
         at now: Timestamp
     ) async -> ServiceFailure? {
-        let judged = failure?.judged(by: policies)
-        let everything = judged?.concernsEverything(policies, isQuery: isQuery) ?? false
+        let judged = failure?.applying(policies)
+        let everything = judged?.affectsAllRequests(policies, isQuery: isQuery) ?? false
         let (before, after) = state.withLock { state in
             let before = state
             Self.take(judged, everything, into: &state, at: now)
@@ -182,7 +182,7 @@ public final class Line: Sendable {
         case .refused where concernsEverything:
             state.line.close(.refusal, asked: failure.retryAfter, at: now)
         case _ where failure.isOfEndpoint:
-            state.line.failed(asked: failure.retryAfter, at: now)
+            state.line.failed(isCertain: failure.endpointFault == .certain, asked: failure.retryAfter, at: now)
         case .notSent, .unknown:
             state.line.probeWasLost(at: now)
         case .refused:

@@ -2,6 +2,7 @@
 public enum LogKeys {
     static let jobID = "command_job.id"
     static let jobState = "command_job.state"
+    static let jobReason = "command_job.state_reason"
     static let chunkID = "chunk.id"
     /// How many chunks.
     public static let chunks = "chunk.count"

@@ -60,7 +60,7 @@ public struct Planner: Service {
     ///
     /// - Parameter reported: what the log knows of such jobs.
     /// - Returns: those that there are still.
-    private func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
+    func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
         var stuck: Set<StuckJob> = []
         while !Task.isCancelled {
             do {

@@ -12,6 +12,8 @@ import Synchronization
 final class Checkpointer: Sendable {
     /// Pages in the log from which on it is written back.
     private static let threshold: CInt = 400
+    /// Pages in the log from which on it is written back whoever has opened the database.
+    private static let limit: CInt = 800
 
     private let pages = Mutex<CInt>(0)
 
@@ -30,10 +32,13 @@ final class Checkpointer: Sendable {
 
     /// Writes the log back if it has grown, as far as nobody reads it.
     ///
+    /// - Parameter isWanted: `false` while somebody has just opened the database, whose log had better not change under
+    ///   its first statement; then only a log that has grown to its limit is written back.
+    ///
     /// What fails here is tried again after the next commit, as with SQLite's own checkpoint; a disk that is full or
     /// broken fails the commits too, which say so.
-    func checkpointIfGrown(_ db: Database) {
-        guard pages.withLock({ $0 }) >= Self.threshold else { return }
+    func checkpointIfGrown(_ db: Database, isWanted: Bool) {
+        guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return }
         do {
             try db.checkpoint(.passive)
         } catch {

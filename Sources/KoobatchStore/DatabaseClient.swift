@@ -36,7 +36,10 @@ public struct DatabaseClient: Sendable {
         configuration.label = "koobatch"
         configuration.busyMode = .timeout(busyTimeout.inSeconds)
         configuration.foreignKeysEnabled = false
+        let mark = ClientMark(database: path)
         configuration.prepareDatabase { db in
+            // Lives as long as the connection, which keeps its configuration.
+            withExtendedLifetime(mark) {}
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             try db.keepLog()
             if access == .reading { try db.execute(sql: "PRAGMA query_only = 1") }

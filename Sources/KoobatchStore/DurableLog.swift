@@ -15,9 +15,13 @@
 /// descriptor; SQLite keeps no lock on the WAL file, so that closing this descriptor drops none.
 final class DurableLog: Sendable {
     private let descriptor: Int32
+    private let syncing: @Sendable (_ descriptor: Int32) throws -> Void
 
     /// Opens the WAL file, which stays the same file as long as a connection is open.
-    init(database path: String) throws {
+    ///
+    /// - Parameter sync: returns once what was written to the file of a descriptor is on the disk.
+    init(database path: String, sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void) throws {
+        syncing = sync
         descriptor = open(path + "-wal", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw StoreError.cannotOpen(path: path + "-wal", reason: String(cString: strerror(errno)))
@@ -30,6 +34,13 @@ final class DurableLog: Sendable {
 
     /// Returns once every commit so far is on the disk.
     func sync() throws {
+        try syncing(descriptor)
+    }
+
+    /// Returns once what was written to a file is on the disk.
+    ///
+    /// - Throws: `StoreError.cannotSync`.
+    static func sync(_ descriptor: Int32) throws {
         #if os(Linux)
             let status = fdatasync(descriptor)
         #else

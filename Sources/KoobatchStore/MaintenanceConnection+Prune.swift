@@ -35,26 +35,25 @@ extension MaintenanceConnection {
     ///
     /// - Throws: the error of SQLite, such as a database that stays locked, and `CancellationError`.
     public func prune(finishedBefore cutoff: Timestamp) async throws -> Extent {
-        let budget = LockBudget()
+        let pacer = WriteLockPacer(database: path)
         var deleted = Extent()
-        while let deletion = try slice(finishedBefore: cutoff, budget) {
+        while let deletion = try slice(finishedBefore: cutoff, pacer) {
             if deletion.isComplete {
                 deleted.jobs += 1
                 deleted.instances += deletion.instances
             }
-            try await ContinuousClock().sleep(for: budget.pause(at: .now))
+            try await pacer.wait(since: .now)
         }
         return deleted
     }
 
-    private func slice(finishedBefore cutoff: Timestamp, _ budget: LockBudget) throws -> Deletion? {
+    private func slice(finishedBefore cutoff: Timestamp, _ pacer: WriteLockPacer) throws -> Deletion? {
         try database.inDatabase { db in
             guard try Retention.candidate(finishedBefore: cutoff, db) != nil else { return nil }
             var deletion: Deletion?
-            var begin = ContinuousClock.now
-            defer { budget.held(for: .now - begin, at: .now) }
+            defer { pacer.released() }
             try db.inTransaction(.immediate) {
-                begin = .now
+                pacer.took()
                 deletion = try Retention.candidate(finishedBefore: cutoff, db).map {
                     try Retention.deleteSlice(of: $0, rows: Retention.rows, db)
                 }

@@ -22,7 +22,10 @@ public struct MaintenanceConnection: Sendable {
         configuration.busyMode = .timeout(busyTimeout.inSeconds)
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
+        let mark = ClientMark(database: path)
         configuration.prepareDatabase { db in
+            // Lives as long as the connection, which keeps its configuration.
+            withExtendedLifetime(mark) {}
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             try db.execute(sql: "PRAGMA secure_delete = OFF")
             // A job is deleted a little at a time, which a trigger refuses to people.

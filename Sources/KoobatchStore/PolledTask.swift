@@ -10,7 +10,12 @@ struct PolledTask {
     let submittedAt: Timestamp
     let deadline: Timestamp?
     let size: Int
-    let typical: Duration?
+    /// How long results of its job have been taking.
+    let pace: ResultPace
+    /// When this look was due.
+    let dueAt: Timestamp?
+    /// Whether no query before this one told anything of the task: there was none, or the last one failed.
+    let isFirstLook: Bool
     /// Whether the results did not come in time.
     let isLate: Bool
     private let finishedAt: Timestamp?
@@ -28,7 +33,7 @@ struct PolledTask {
                 sql: """
                     SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size, p.result_seconds,
                            c.state = 'finished', c.finished_at, d.job_ids, d.states, d.outputs, d.error_codes,
-                           d.error_msgs, d.result_times
+                           d.error_msgs, d.result_times, p.complete_looks, c.next_poll_at, c.error_code IS NOT NULL
                       FROM chunks AS c
                       JOIN chunk_instances AS d ON d.chunk_id = c.id
                       JOIN job_progress AS p ON p.command_job_id = c.command_job_id
@@ -45,7 +50,9 @@ struct PolledTask {
         submittedAt = try row.decode(atIndex: 2) ?? Timestamp(millisecondsSinceEpoch: 0)
         deadline = try row.decode(atIndex: 3)
         size = row[4]
-        typical = (row[5] as Double?).map(ChunkFacts.duration)
+        pace = ResultPace(typical: (row[5] as Double?).map(ChunkFacts.duration), completeLooks: row[14])
+        dueAt = try row.decode(atIndex: 15)
+        isFirstLook = row[1] == 0 || row[16]
         isLate = row[6]
         finishedAt = try row.decode(atIndex: 7)
         let ids = try JSONText.optionalStrings(row[8] ?? "[]")

@@ -10,10 +10,8 @@ extension Store {
         static let chunksBeforeAcceptance = 4
         /// Due jobs that are marked so at once.
         static let dueAtOnce = 500
-        /// Instances of a job that may be passed over at once because they wait for other jobs.
+        /// Instances of a job that are looked at at once, of which some may wait for other jobs.
         static let blockedAtOnce = 1_024
-        /// Times that a claim goes on after it found only instances that wait for other jobs.
-        static let passesAtOnce = 4
     }
 
     /// Claims chunks of the jobs of the highest priority that has any, then of the next, fairly among equals.
@@ -22,6 +20,7 @@ extension Store {
     func claim(
         places: Int,
         rules: ClaimRules,
+        preparation: ClaimPreparation,
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
@@ -29,7 +28,6 @@ extension Store {
         guard places > 0 else { return [] }
         try Self.markDue(now, db)
         var claims: [ClaimedChunk] = []
-        var passes = ClaimRules.passesAtOnce
         while claims.count < places {
             let before = claims.count
             let claimants = try Self.claimants(limit: places - before, now: now, db)
@@ -42,6 +40,7 @@ extension Store {
                     of: claimant,
                     places: share,
                     rules: rules,
+                    preparation: preparation,
                     now: now,
                     generator: &generator,
                     db
@@ -49,9 +48,7 @@ extension Store {
                 claims += new
                 hasMoved = hasMoved || blocked > 0
             }
-            if claims.count > before { continue }
-            passes -= 1
-            if !hasMoved || passes == 0 { break }
+            if claims.count == before, !hasMoved { break }
         }
         return claims
     }
@@ -152,6 +149,7 @@ extension Store {
         of claimant: Claimant,
         places: Int,
         rules: ClaimRules,
+        preparation: ClaimPreparation,
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
@@ -162,7 +160,8 @@ extension Store {
         var planned = 0
         var blocked = 0
         if claimant.canPlan, chunks.count < places {
-            let cut = try cut(claimant, chunks: places - chunks.count, size: rules.chunkSize, db)
+            let cut = try cut(claimant, chunks: places - chunks.count, size: rules.chunkSize, preparation, db)
+            if cut.isDamaged { try Self.pauseDamaged(job, db) }
             planned = cut.instances
             blocked = cut.blocked.count
             for instances in cut.free { chunks.append((try Self.insert(instances, of: job, db), instances)) }

@@ -49,3 +49,53 @@ extension Store {
         }
     }
 }
+
+/// A job that was stopped, and may go on or awaits its last answers.
+public struct StoppedJob: Hashable, Sendable {
+    /// The job.
+    public let id: CommandJobID
+    /// `paused`, `cancelled` or `expired`.
+    public let state: CommandJobState
+    /// Why, where something is known.
+    public let reason: String?
+    /// Whether a rule of the job paused it, such as `canary` or `max_errors`, and not a user.
+    public let isByRule: Bool
+}
+
+extension Store {
+    /// The jobs that are paused, and those that were cancelled or expired and await answers; at most 10,000.
+    ///
+    /// - Parameter known: jobs that were paused at the last look.
+    /// - Returns: those jobs, and which of the known ones run again.
+    public func stoppedJobs(
+        known: Set<CommandJobID>
+    ) async throws -> (stopped: [StoppedJob], resumed: [CommandJobID]) {
+        let ids = "[" + known.map { "\($0.rawValue)" }.joined(separator: ",") + "]"
+        return try await read { db in
+            let stopped = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT j.id, j.state, j.state_reason, coalesce(p.pause_cause <> 'hand', 0)
+                          FROM job_progress AS p INDEXED BY job_progress_stopped
+                          JOIN command_jobs AS j ON j.id = p.command_job_id
+                         WHERE p.job_state = 'paused'
+                            OR (p.job_state IN ('cancelled', 'expired') AND p.in_flight_chunks > 0)
+                         LIMIT 10000
+                        """
+                )
+            ).map { StoppedJob(id: $0[0], state: $0[1], reason: $0[2], isByRule: $0[3]) }
+            let resumed = try CommandJobID.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT j.id
+                          FROM json_each(?) AS e
+                          JOIN command_jobs AS j ON j.id = e.value
+                         WHERE j.state IN ('queued', 'running')
+                        """
+                ),
+                arguments: [ids]
+            )
+            return (stopped, resumed)
+        }
+    }
+}

@@ -8,13 +8,16 @@ extension ResultRecorder {
     /// Takes in how long results took, and returns what is typical of the job then.
     ///
     /// Once that is known, tasks of the job whose first look was set before are moved to when they are due.
-    func pace(_ task: PolledTask, age: Duration, ended: Int, _ db: Database) throws -> Duration? {
-        var pace = ResultPace(typical: task.typical)
-        pace.looked(task.polls, at: age, ended: ended, of: task.size)
+    func pace(_ task: PolledTask, lookedAt: Timestamp, ended: Int, _ db: Database) throws -> Duration? {
+        var pace = task.pace
+        // A look that came later than it was due tells nothing of the time in between.
+        let due = min(lookedAt, task.dueAt ?? lookedAt) - task.submittedAt
+        pace.looked(isFirst: task.isFirstLook, due: max(.zero, due), ended: ended, of: task.size)
         guard let typical = pace.typical else { return nil }
-        if pace.typical != task.typical {
-            try db.cachedStatement(sql: "UPDATE job_progress SET result_seconds = ? WHERE command_job_id = ?")
-                .execute(arguments: [min(max(typical.inSeconds, 0), 31_536_000), task.job])
+        if pace != task.pace {
+            try db.cachedStatement(
+                sql: "UPDATE job_progress SET result_seconds = ?, complete_looks = ? WHERE command_job_id = ?"
+            ).execute(arguments: [min(max(typical.inSeconds, 0), 31_536_000), pace.completeLooks, task.job])
         }
         try moveFirstLooks(of: task.job, typical: typical, db)
         return typical

@@ -10,60 +10,111 @@ extension Store {
         var blocked: [[String]] = []
         /// Instances in all of them.
         var instances = 0
+        /// The list ends before its time.
+        var isDamaged = false
     }
 
-    /// Cuts chunks from a job's list; nothing where a large list has not been read yet.
-    func cut(_ claimant: Claimant, chunks: Int, size: Int, _ db: Database) throws -> Cut {
+    /// What was read for a claim before its transaction, so that the write lock is not held meanwhile.
+    struct ClaimPreparation: Sendable {
+        /// Of a job with `serialize_instances`: instances from a place in its list on, and those that wait for other jobs.
+        struct Window: Sendable {
+            let planned: Int
+            let instances: [String]
+            let waiting: Set<String>
+        }
+
+        var windows: [CommandJobID: Window] = [:]
+    }
+
+    /// Cuts chunks from a job's list; nothing where that has not been prepared.
+    func cut(
+        _ claimant: Claimant,
+        chunks: Int,
+        size: Int,
+        _ preparation: ClaimPreparation,
+        _ db: Database
+    ) throws -> Cut {
         let job = claimant.share.job
         let wanted = min(chunks * size, claimant.planLimit - claimant.planned)
         var cut = Cut()
         guard wanted > 0 else { return cut }
         if !claimant.isSerialized {
-            let instances = try instances(of: claimant, from: claimant.planned, count: wanted, db)
+            guard let instances = try instances(of: claimant, count: wanted, db) else { return cut }
             cut.free = Chunking.chunks(of: instances, size: size).map(Array.init)
             cut.instances = instances.count
-        } else {
-            // Instances that wait are passed over, but not too many at once.
-            let window = min(max(wanted, ClaimRules.blockedAtOnce), claimant.planLimit - claimant.planned)
-            let instances = try instances(of: claimant, from: claimant.planned, count: window, db)
-            let waiting = try Self.blocked(instances, of: job, db)
+            cut.isDamaged = instances.count < wanted
+        } else if let window = preparation.windows[job], window.planned == claimant.planned {
+            // Instances that wait are passed over.
             var free: [String] = []
             var blocked: [String] = []
-            for instance in instances {
-                if waiting.contains(instance) { blocked.append(instance) } else { free.append(instance) }
+            for instance in window.instances.prefix(claimant.planLimit - claimant.planned) where free.count < wanted {
+                if window.waiting.contains(instance) { blocked.append(instance) } else { free.append(instance) }
                 cut.instances += 1
-                if free.count == wanted { break }
             }
             cut.free = Chunking.chunks(of: free, size: size).map(Array.init)
             cut.blocked = Chunking.chunks(of: blocked, size: size).map(Array.init)
+            cut.isDamaged = window.instances.isEmpty
         }
         if claimant.planned + cut.instances == claimant.total { lists.drop(job) }
         return cut
     }
 
-    private func instances(of claimant: Claimant, from first: Int, count: Int, _ db: Database) throws -> [String] {
+    /// Instances that are not in chunks yet; `nil` where a large list has not been read.
+    private func instances(of claimant: Claimant, count: Int, _ db: Database) throws -> [String]? {
         let job = claimant.share.job
         if claimant.total >= InstanceLists.largeFrom {
-            return lists.instances(of: job, from: first, count: count) ?? []
+            return lists.instances(of: job, from: claimant.planned, count: count)
         }
         guard var list = try Self.list(of: job, db) else { return [] }
-        return list.instances(from: first, count: count)
+        return list.instances(from: claimant.planned, count: count)
     }
 
+    /// Reads what the next claim cuts from, without holding the write lock.
+    func prepareClaim(places: Int, chunkSize: Int, at now: Timestamp) async throws -> ClaimPreparation {
+        try await read { db in
+            var preparation = ClaimPreparation()
+            for claimant in try Self.claimants(limit: places, now: now, db) where claimant.canPlan {
+                let job = claimant.share.job
+                if claimant.total >= InstanceLists.largeFrom, !lists.holds(job), let list = try Self.list(of: job, db) {
+                    lists.keep(list, of: job)
+                }
+                guard claimant.isSerialized else { continue }
+                let window = max(places * chunkSize, ClaimRules.blockedAtOnce)
+                let instances = try instances(
+                    of: claimant,
+                    count: min(window, claimant.planLimit - claimant.planned),
+                    db
+                )
+                preparation.windows[job] = ClaimPreparation.Window(
+                    planned: claimant.planned,
+                    instances: instances ?? [],
+                    waiting: try Self.blocked(instances ?? [], of: job, db)
+                )
+            }
+            return preparation
+        }
+    }
+
+    /// Pauses a job whose list cannot be read any more.
+    static func pauseDamaged(_ job: CommandJobID, _ db: Database) throws {
+        let reason = "damaged: instance_ids cannot be read any more; cancel the job and insert it again"
+        try db.cachedStatement(sql: "UPDATE command_jobs SET state = 'paused', state_reason = ? WHERE id = ?")
+            .execute(arguments: [reason, job])
+        try db.cachedStatement(
+            sql: "UPDATE job_progress SET job_state = 'paused', pause_cause = 'hand' WHERE command_job_id = ?"
+        ).execute(arguments: [job])
+    }
+
+    /// The list of a job; an empty one where it was damaged after the insert.
     private static func list(of job: CommandJobID, _ db: Database) throws -> InstanceList? {
-        try String.fetchOne(
+        let text = try String.fetchOne(
             db.cachedStatement(sql: "SELECT instance_ids FROM command_jobs WHERE id = ?"),
             arguments: [job]
-        ).map(InstanceList.init)
-    }
-
-    /// Reads the large lists that the next claim cuts from, without holding the write lock.
-    func readLists(places: Int, at now: Timestamp) async throws {
-        try await read { db in
-            for claimant in try Self.claimants(limit: places, now: now, db)
-            where claimant.canPlan && claimant.total >= InstanceLists.largeFrom && !lists.holds(claimant.share.job) {
-                if let list = try Self.list(of: claimant.share.job, db) { lists.keep(list, of: claimant.share.job) }
-            }
+        )
+        do {
+            return try text.map(InstanceList.init)
+        } catch is DecodingError {
+            return try InstanceList("[]")
         }
     }
 

@@ -72,7 +72,7 @@ struct SubmissionRecorder {
                 db
             )
             if failure.outcome == .refused, !failure.isOfEndpoint,
-                !failure.concernsEverything(policies), decision != .cancel
+                !failure.affectsAllRequests(policies), decision != .cancel
             {
                 changes[facts.job].refusals += 1
                 changes[facts.job].lastRefusal = failure

@@ -89,7 +89,7 @@ struct ResultRecorder {
         _ db: Database
     ) throws {
         let age = answer.finishedAt - task.submittedAt
-        let typical = try pace(task, age: age, ended: ended, db)
+        let typical = try pace(task, lookedAt: answer.finishedAt, ended: ended, db)
         let failure: ServiceFailure? = if case .failure(let failure) = answer.result { failure } else { nil }
         let decision = PollDecision.after(
             failure: failure,

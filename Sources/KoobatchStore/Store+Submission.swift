@@ -86,7 +86,9 @@ extension Store {
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> SubmissionTurn {
-        if places > 0 { try await readLists(places: places, at: now) }
+        let preparation =
+            places > 0
+            ? try await prepareClaim(places: places, chunkSize: chunkSize, at: now) : ClaimPreparation()
         let turn = try await write { db in
             var generator = generator
             let recorder = SubmissionRecorder(
@@ -99,16 +101,25 @@ extension Store {
             let claims = try claim(
                 places: places,
                 rules: ClaimRules(chunkSize: chunkSize),
+                preparation: preparation,
                 now: now,
                 generator: &generator,
                 db
             )
-            let next = try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
+            var next = try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
+            if claims.count < places, try Self.hasClaimant(now: now, db) {
+                // What was not prepared for this claim.
+                let soon = now + Self.pauseBeforeClaimingOn
+                next = min(next ?? soon, soon)
+            }
             return SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
         }
         metrics.claimed(turn.claims, at: now)
         return turn
     }
+
+    /// How long after a claim that was cut short the next one may come.
+    private static let pauseBeforeClaimingOn = Duration.milliseconds(5)
 
     /// The policies, read where a failure asks for them.
     private static func policies(for answers: [SubmissionAnswer], _ db: Database) throws -> ErrorPolicies {

@@ -12,10 +12,11 @@ public struct Store: Sendable {
     let database: DatabaseQueue
     private let log: DurableLog
     private let checkpointer = Checkpointer()
-    private let budget = LockBudget()
     let metrics = StoreMetrics()
     let pulse = DatabasePulse()
     let lists = InstanceLists()
+    /// Leaves the write lock to others: a transaction of several pieces asks `pacer.shouldYield` between them.
+    let pacer: WriteLockPacer
     /// Where the database is.
     public let path: String
 
@@ -26,6 +27,15 @@ public struct Store: Sendable {
     ///   - busyTimeout: how long a write waits for another process's transaction before it throws.
     /// - Throws: `StoreError`, or the error of SQLite.
     public init(path: String, busyTimeout: Duration = .seconds(5)) throws {
+        try self.init(path: path, busyTimeout: busyTimeout, sync: DurableLog.sync)
+    }
+
+    /// Opens a database with another way to make its log durable; tests pass one.
+    init(
+        path: String,
+        busyTimeout: Duration = .seconds(5),
+        sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void
+    ) throws {
         let database = try Self.connect(path: path, busyTimeout: busyTimeout, create: false)
         try database.inDatabase { [checkpointer] db in
             try Migrator.check(db, path: path)
@@ -34,7 +44,9 @@ public struct Store: Sendable {
         }
         self.database = database
         self.path = path
-        log = try DurableLog(database: path)
+        log = try DurableLog(database: path, sync: sync)
+        // The last, so that our own opens are not taken for somebody else's.
+        pacer = WriteLockPacer(database: path)
     }
 
     /// Creates the database or brings it to the current schema version; safe beside a running daemon.
@@ -94,11 +106,28 @@ extension Store {
     ///
     /// GRDB's own `write` rolls back when its task is cancelled, which would lose an answer that was received.
     func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        await leaveLockFree()
-        return try await withCheckedThrowingContinuation { continuation in
+        var wanted = ContinuousClock.now
+        while true {
+            do {
+                try await pacer.wait(since: wanted)
+            } catch {
+                // Cancelled: what is to be recorded is recorded at once.
+                wanted -= YieldPolicy.longestDelay
+            }
+            if let value = try await attempt(updates, wantedSince: wanted) { return value }
+        }
+    }
+
+    /// Runs the transaction if it may begin when its turn on the connection has come; `nil` if not.
+    private func attempt<Value: Sendable>(
+        _ updates: @escaping @Sendable (Database) throws -> Value,
+        wantedSince wanted: ContinuousClock.Instant
+    ) async throws -> Value? {
+        try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
+                guard pacer.mayBegin(wantedSince: wanted) else { return continuation.resume(returning: nil) }
                 continuation.resume(with: Result { try pulse.around { try self.commit(updates, db) } })
-                pulse.around { checkpointer.checkpointIfGrown(db) }
+                pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
             }
         }
     }
@@ -106,14 +135,9 @@ extension Store {
     private func commit<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
         var value: Value?
         do {
-            var begin = ContinuousClock.now
-            defer {
-                let end = ContinuousClock.now
-                budget.held(for: end - begin, at: end)
-                metrics.transaction.record(end - begin)
-            }
+            defer { if let time = pacer.released() { metrics.transaction.record(time) } }
             try db.inTransaction(.immediate) {
-                begin = .now
+                pacer.took()
                 value = try updates(db)
                 return .commit
             }
@@ -121,16 +145,6 @@ extension Store {
         try metrics.sync.timing { try log.sync() }
         guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
         return value
-    }
-
-    private func leaveLockFree() async {
-        let pause = budget.pause(at: .now)
-        guard pause > .zero else { return }
-        do {
-            try await ContinuousClock().sleep(for: pause)
-        } catch {
-            // Cancelled: what is to be recorded is recorded at once.
-        }
     }
 
     /// Reads outside any transaction of ours, on the same connection.
@@ -146,6 +160,14 @@ extension Store {
     ///
     /// Cheap: it reads the WAL index (https://sqlite.org/pragma.html#pragma_data_version).
     public func foreignChangeCounter() async throws -> Int64 {
-        try await read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+        try await read { try Int64.fetchOne($0.cachedStatement(sql: "PRAGMA data_version")) ?? 0 }
     }
+
+    /// An element whenever others may have committed, until this is called again; hints that come meanwhile are one.
+    public func changeHints() -> AsyncStream<Void> {
+        pacer.hints()
+    }
+
+    /// Whether the kernel gives such hints.
+    public var hasChangeHints: Bool { pacer.isNotified }
 }

@@ -1,14 +1,21 @@
 import GRDB
 public import KoobatchCore
 
-/// A job that the rules of the schema do not let go on, because rows of it were changed by hand.
+/// A job that cannot go on: a rule of the schema or a trigger refuses what is to be written about it, or its list is
+/// damaged.
 ///
 /// What was to be written about it is undone; other jobs go on without it.
 public struct StuckJob: Error, Hashable, Sendable {
     /// The job.
     public let id: CommandJobID
-    /// The rule that is broken.
+    /// What is wrong, for an operator.
     public let reason: String
+
+    /// Creates a stuck job.
+    public init(id: CommandJobID, reason: String) {
+        self.id = id
+        self.reason = reason
+    }
 
     /// Runs a step about one job, in a transaction that is for this job alone or is begun anew without it.
     ///

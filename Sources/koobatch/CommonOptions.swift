@@ -26,7 +26,11 @@ struct Failure: Error {
     /// Exit codes; those of `sysexits.h` where it has one.
     enum Code: Int32 {
         case failure = 1
+        /// What was waited for does not go on by itself.
+        case needsOperator = 3
         case configuration = 78
+        /// The time to wait was over; the code of `timeout(1)`.
+        case timedOut = 124
     }
 
     let code: Code
@@ -39,25 +43,33 @@ struct Failure: Error {
 }
 
 extension AsyncParsableCommand {
-    /// Runs the body; a failure's sentence goes to stderr and its code to the shell.
-    func reporting(_ body: () async throws -> Void) async throws {
+    /// Runs the body; a failure's sentence goes to stderr, or wherever it is to be said, and its code to the shell.
+    func reporting(
+        to complain: (String) -> Void = { Self.complain($0) },
+        _ body: () async throws -> Void
+    ) async throws {
         do {
             try await body()
         } catch let failure as Failure {
-            Self.complain(failure.message)
+            complain(failure.message)
             throw ExitCode(failure.code.rawValue)
         } catch let exit as ExitCode {
             throw exit
         } catch {
-            Self.complain("\(error)")
+            complain("\(error)")
             throw ExitCode(Failure.Code.failure.rawValue)
         }
     }
 
-    /// Writes a sentence to stderr; to the journal with the priority of an error on every line (`sd-daemon(3)`).
+    /// Writes a sentence to stderr.
     static func complain(_ message: String) {
+        FileHandle.standardError.write(Data(complaint(message).map { "\($0)\n" }.joined().utf8))
+    }
+
+    /// The lines of a sentence; for the journal with the priority of an error on each (`sd-daemon(3)`).
+    static func complaint(_ message: String) -> [String] {
         let lines = "koobatch: \(message)".split(separator: "\n", omittingEmptySubsequences: false)
         let priority = LogOutput.suitable(.auto) == .journal ? "<3>" : ""
-        FileHandle.standardError.write(Data(lines.map { "\(priority)\($0)\n" }.joined().utf8))
+        return lines.map { "\(priority)\($0)" }
     }
 }

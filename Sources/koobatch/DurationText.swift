@@ -20,6 +20,11 @@ enum DurationText {
         return value * factor
     }
 
+    /// The seconds that a text with a unit means; `nil` if it means none, or has no unit.
+    static func secondsWithUnit(_ text: String) -> Double? {
+        text.contains(where: \.isLetter) ? seconds(text) : nil
+    }
+
     /// Seconds as people would write them, in the largest unit that divides them.
     static func text(_ seconds: Double) -> String {
         for (unit, size) in [("d", 86_400.0), ("h", 3_600), ("m", 60)]

@@ -1,18 +1,17 @@
 import Foundation
 import KoobatchEngine
 import Logging
-import Synchronization
 
 /// Writes log lines to stderr: with the priorities of the journal under systemd, as text on a terminal, else as JSON.
 struct LogOutput: LogHandler {
     var metadata: Logger.Metadata = [:]
     private var ownLevel: Logger.Level?
     private let control: LogControl
-    /// Lines of several threads do not mix.
-    private static let turn = Mutex(())
+    private let writer: LogWriter
 
-    init(_ control: LogControl) {
+    init(_ control: LogControl, writer: LogWriter) {
         self.control = control
+        self.writer = writer
     }
 
     var logLevel: Logger.Level {
@@ -46,22 +45,30 @@ struct LogOutput: LogHandler {
         if let own = event.metadata { all.merge(own) { $1 } }
         if let error = event.error { all["error.message"] = "\(error)" }
         let line = LogLine(level: event.level, message: "\(event.message)", metadata: all)
-        switch control.format {
-        case .auto, .text: Self.write(line.text(at: "\(EngineTime.system.now)"))
-        case .journal: Self.write(line.journal)
-        case .json: Self.write(line.json(at: "\(EngineTime.system.now)"))
+        writer.write(line.formatted(control.format))
+    }
+}
+
+extension LogWriter {
+    /// The writer of the log, to stderr.
+    convenience init(_ control: LogControl) {
+        self.init(descriptor: STDERR_FILENO) { count in
+            LogLine(
+                level: .warning,
+                message: "Log lines were dropped, because stderr did not take them",
+                metadata: ["log.dropped": "\(count)"]
+            ).formatted(control.format)
         }
     }
+}
 
-    /// A line that cannot be written, as on a full disk or to a reader that has gone, is not worth the daemon's life.
-    private static func write(_ line: String) {
-        turn.withLock { _ in
-            var rest = Array("\(line)\n".utf8)[...]
-            while !rest.isEmpty {
-                let written = rest.withUnsafeBytes { Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-                if written < 0, errno != EINTR { return }
-                rest = rest.dropFirst(max(0, written))
-            }
+extension LogLine {
+    /// The line as it is written, with the time where the format has one.
+    fileprivate func formatted(_ format: Settings.LogFormat) -> String {
+        switch format {
+        case .auto, .text: text(at: "\(EngineTime.system.now)")
+        case .journal: journal
+        case .json: json(at: "\(EngineTime.system.now)")
         }
     }
 }

@@ -18,12 +18,16 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        try await reporting {
+        let log = LogControl(level: .info, format: .auto)
+        let writer = LogWriter(log)
+        // A reader that is not there must not keep the program from ending.
+        defer { writer.flush(within: .seconds(1)) }
+        try await reporting(to: { Self.complaint($0).forEach(writer.write) }) {
             // From the first moment: until it is trapped, a SIGHUP ends the program.
             let signals = await UnixSignalsSequence(trapping: .sighup)
             let settings = try common.settings(for: .daemon)
-            let log = LogControl(level: settings.logLevel, format: settings.logFormat)
-            LoggingSystem.bootstrap { _ in LogOutput(log) }
+            log.change(level: settings.logLevel, format: settings.logFormat)
+            LoggingSystem.bootstrap { _ in LogOutput(log, writer: writer) }
             let logger = Logger(label: "koobatch")
             for variable in settings.strayVariables {
                 logger.warning(

@@ -58,8 +58,12 @@ struct Submit: AsyncParsableCommand {
 
     @OptionGroup(title: "Settings of the job") var settings: JobOptions
 
-    @Flag(help: "Wait until the job has finished; exit 0 only if it succeeded.")
+    @Flag(
+        help: "Wait until the job has finished: exit 0 only if it succeeded, 3 if it is paused or on hold."
+    )
     var wait = false
+
+    @OptionGroup var limit: WaitOptions
 
     @Flag(help: "Only check the job; insert nothing.")
     var dryRun = false
@@ -78,6 +82,7 @@ struct Submit: AsyncParsableCommand {
         if sources != 1 {
             throw ValidationError("Give the instances once: --instances, --instances-file or -")
         }
+        if !wait, limit.duration != nil { throw ValidationError("--wait-timeout is for --wait only") }
         if wait, dryRun { throw ValidationError("--dry-run inserts nothing to --wait for") }
     }
 
@@ -124,26 +129,35 @@ struct Submit: AsyncParsableCommand {
     }
 
     private func follow(_ id: CommandJobID, client: DatabaseClient, printer: StandardOutput) async throws {
-        let job: JobStatus
+        let outcome: JobView.Outcome
         do {
-            job = try await JobView(id: id, client: client, handle: .standardError).follow()
+            let view = JobView(id: id, client: client, handle: .standardError, timeout: limit.duration)
+            outcome = try await view.follow()
         } catch let interruption as JobFollower.Interrupted {
-            if output.json {
-                try printer.line(try client.job(id).json.line)
-                try printer.flush()
-            }
-            Self.complain(
-                "job \(id.rawValue) goes on; follow it with: koobatch watch \(id.rawValue)\(common.asTyped)"
-            )
+            try leave(id, client: client, printer: printer)
             throw ExitCode(interruption.status)
+        } catch is JobFollower.TimedOut {
+            try leave(id, client: client, printer: printer)
+            throw limit.failure
         }
+        let job = outcome.job
         if output.json {
             try printer.line(job.json.line)
             try printer.flush()
         } else {
             try JobSummary(job: job, client: client, flags: common.asTyped).print(to: printer)
         }
+        if let obstacle = outcome.obstacle { throw Failure(code: .needsOperator, obstacle.complaint) }
         if job.state != .succeeded { throw ExitCode(Failure.Code.failure.rawValue) }
+    }
+
+    /// Says that a job that is not waited for any more goes on.
+    private func leave(_ id: CommandJobID, client: DatabaseClient, printer: StandardOutput) throws {
+        if output.json {
+            try printer.line(try client.job(id).json.line)
+            try printer.flush()
+        }
+        Self.complain("job \(id.rawValue) goes on; follow it with: koobatch watch \(id.rawValue)\(common.asTyped)")
     }
 
     private func tellOfDaemon(_ client: DatabaseClient) throws {

@@ -9,7 +9,9 @@ struct Watch: AsyncParsableCommand {
         abstract: "Shows a job, or all unfinished ones, while they run.",
         discussion: """
             Ends when the job has finished: exit 0 if it succeeded, else 1. Without an id it \
-            ends when no job is unfinished. Ctrl-C ends the view; the jobs go on.
+            ends when no job is unfinished. Jobs that are paused or on hold do not go on by \
+            themselves: when no other is left it ends with the reason and exit 3. Ctrl-C ends \
+            the view; the jobs go on.
 
               koobatch watch 7
               koobatch watch
@@ -23,6 +25,7 @@ struct Watch: AsyncParsableCommand {
     @Argument(help: "The id of a job.")
     var id: CommandJobID?
 
+    @OptionGroup var limit: WaitOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var common: CommonOptions
 
@@ -38,16 +41,20 @@ struct Watch: AsyncParsableCommand {
                 }
             } catch let interruption as JobFollower.Interrupted {
                 throw ExitCode(interruption.status)
+            } catch is JobFollower.TimedOut {
+                throw limit.failure
             }
         }
     }
 
     private func follow(_ id: CommandJobID, client: DatabaseClient, form: JobView.Form) async throws {
-        let job = try await JobView(id: id, client: client, handle: .standardOutput, form: form).follow()
+        let view = JobView(id: id, client: client, handle: .standardOutput, form: form, timeout: limit.duration)
+        let outcome = try await view.follow()
         if !output.json {
-            try JobSummary(job: job, client: client, flags: common.asTyped).print(to: StandardOutput())
+            try JobSummary(job: outcome.job, client: client, flags: common.asTyped).print(to: StandardOutput())
         }
-        if job.state != .succeeded { throw ExitCode(Failure.Code.failure.rawValue) }
+        if let obstacle = outcome.obstacle { throw Failure(code: .needsOperator, obstacle.complaint) }
+        if outcome.job.state != .succeeded { throw ExitCode(Failure.Code.failure.rawValue) }
     }
 
     private func followAll(client: DatabaseClient, form: JobView.Form) async throws {
@@ -59,6 +66,10 @@ struct Watch: AsyncParsableCommand {
             }
             return
         }
-        try await JobsView(client: client, handle: .standardOutput, form: form).follow()
+        let view = JobsView(client: client, handle: .standardOutput, form: form, timeout: limit.duration)
+        let obstacles = try await view.follow()
+        if !obstacles.isEmpty {
+            throw Failure(code: .needsOperator, obstacles.map(\.complaint).joined(separator: "\n"))
+        }
     }
 }

@@ -38,9 +38,11 @@ struct KoophoneSim: AsyncParsableCommand {
             fires decides. These do not act: status, error, drop_before, hang.
             These act: drop_after, hang with "acted": true, status_after,
             truncated, malformed, empty, missing_mappings ("count"),
-            extra_mappings, duplicate_mappings, long_ids, number_code. A delay
-            ("seconds") holds the answer back, then looks at further rules.
-            More keys: status, error_code, error_msg, retry_after, body.
+            extra_mappings, duplicate_mappings, long_ids, number_code, crossed
+            (other instances are named), contradicted (the mapping beside
+            error_code), encoded ("encoding": gzip, deflate, or any name).
+            A delay ("seconds") holds the answer back, then looks at further
+            rules. More keys: status, error_code, error_msg, retry_after, body.
             """
     )
 

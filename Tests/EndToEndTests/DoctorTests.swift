@@ -226,6 +226,8 @@ struct DoctorTests {
         #expect(real.output.hasPrefix("deleted 1 jobs with 100 instances"))
         #expect(try koobatch.shell.run("SELECT count(*) FROM chunks") == "0")
         #expect(try koobatch.run(["prune", "--older-than", "soon"]).status == 64)
+        let bare = try koobatch.run(["prune", "--older-than", "7"])
+        #expect(bare.status == 64 && bare.errors.contains("a unit is required: 7d is days, 7h is hours"))
         let forever = try koobatch.run(["prune"], environment: ["KOOBATCH_RETENTION_FINISHED_JOBS": "0"])
         #expect(forever.status == 1 && forever.errors.contains("--older-than 30d"))
     }

@@ -93,7 +93,7 @@ struct FollowTests {
         #expect(none.1.hasPrefix("no job is unfinished"))
         #expect(try outcome(koobatch, ["watch", "9"]).0 == 1)
         try koobatch.shell.run(
-            "INSERT INTO command_jobs (command, instance_ids, state) VALUES ('ls', '[\"a\"]', 'paused');"
+            "INSERT INTO command_jobs (command, instance_ids, run_at) VALUES ('ls', '[\"a\"]', '2099-01-01');"
         )
         let cancelled = try koobatch.program(["watch", "2"])
         #expect(try outcome(koobatch, ["cancel", "2"]).0 == 0)

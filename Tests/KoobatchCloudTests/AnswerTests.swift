@@ -51,15 +51,28 @@ struct AnswerTests {
         (#"{"error_code":1000,"error_msg":"no"}"#, "1000"),
         (#"{"error_code":"common.00000400","error_msg":"no"}"#, "common.00000400"),
         (#"{"error_code":"APIG.0106","error_msg":"no","request_id":"r"}"#, "APIG.0106"),
-        (#"{"error":{"code":400}}"#, "koobatch.http.400"),
-        ("<html>Bad request</html>", "koobatch.http.400"),
-        ("", "koobatch.http.400"),
+        (#"{"error_code":"X.1","error_msg":"no","data":null}"#, "X.1"),
+        (#"{"error_code":"X.1","error_msg":"no","data":{"cmd_jobs":[],"task_id":""}}"#, "X.1"),
     ])
     func `A refusal has the code of its body, whatever form that has`(body: String, code: String) async throws {
         let failure = try await Self.failure("400 Bad Request", body)
         #expect(failure?.outcome == .refused)
         #expect(failure?.errorCode == code)
         #expect(failure?.httpStatus == 400)
+        #expect(failure?.endpointFault == EndpointFault.none)
+    }
+
+    @Test(arguments: [
+        #"{"error":{"code":400}}"#, "<html>Bad request</html>", "", #"{"error_code":"X.1","error_code":"X.1"}"#,
+        #"{"error_code":"X.1""#, #"{"error_code":"X.1"} x"#, #"{"error_code":""}"#, #"["error_code"]"#,
+    ])
+    func `A refusal without the API's error body is the endpoint's fault`(body: String) async throws {
+        for status in [400, 403, 404, 405, 413, 414, 431, 451] {
+            let failure = try await Self.failure("\(status) No", body)
+            #expect(failure?.outcome == .refused)
+            #expect(failure?.errorCode == "koobatch.http.\(status)")
+            #expect(failure?.endpointFault == .certain)
+        }
     }
 
     @Test

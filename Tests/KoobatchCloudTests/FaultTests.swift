@@ -32,7 +32,7 @@ struct FaultTests {
     }
 
     static let cases: [Case] = [
-        Case(.status, .refused, 500, "KOOPHONE.API.9999"),
+        Case(.status, .unknown, 500, "KOOPHONE.API.9999"),
         Case(.status, .refused, 400, "KOOPHONE.API.1000") { $0.status = 400 },
         Case(.status, .unauthenticated, 401, "APIGW.0301") { $0.status = 401 },
         Case(.status, .refused, 401, "KOOPHONE.API.1001") {

@@ -14,6 +14,8 @@ final class RawServer: Sendable {
         case answer(String)
         /// Writes this when a request is complete, and closes.
         case answerAndClose(String)
+        /// Writes this as soon as there is a connection, and keeps it open.
+        case answerAtOnce(String)
         /// Writes this, which need not be text, when a request is complete, and closes.
         case answerBytesAndClose([UInt8])
     }
@@ -21,12 +23,15 @@ final class RawServer: Sendable {
     private let requests = Mutex<[String]>([])
     private let connections = Mutex<[any Channel]>([])
     private let arrivals: AsyncStream<Void>
+    private let hangUps: AsyncStream<Void>
+    private let ended: AsyncStream<Void>.Continuation
     private let arrival: AsyncStream<Void>.Continuation
     private let conduct: Conduct
 
     private init(_ conduct: Conduct) {
         self.conduct = conduct
         (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1))
+        (hangUps, ended) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
 
     /// Listens while the body runs.
@@ -69,6 +74,11 @@ final class RawServer: Sendable {
         for await _ in arrivals { return }
     }
 
+    /// Waits until a connection was closed, one for each call.
+    func waitForHangUp() async {
+        for await _ in hangUps { return }
+    }
+
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
@@ -83,6 +93,9 @@ final class RawServer: Sendable {
         func channelActive(context: ChannelHandlerContext) {
             let channel = context.channel
             server.connections.withLock { $0.append(channel) }
+            if case .answerAtOnce(let answer) = server.conduct {
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            }
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -123,6 +136,10 @@ final class RawServer: Sendable {
             guard let field = head.firstRange(of: "content-length: ") else { return true }
             let length = Int(head[field.upperBound...].prefix(while: \.isNumber)) ?? 0
             return text[end.upperBound...].utf8.count >= length
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            server.ended.yield()
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {

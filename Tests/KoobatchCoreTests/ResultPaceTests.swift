@@ -13,26 +13,26 @@ struct ResultPaceTests {
     @Test("begins with the first result that is seen")
     func begins() {
         var pace = ResultPace(typical: nil)
-        pace.looked(1, at: .seconds(1), ended: 0, of: 32)
+        pace.looked(isFirst: true, due: .seconds(1), ended: 0, of: 32)
         #expect(pace.typical == nil)
-        pace.looked(3, at: .seconds(5), ended: 1, of: 32)
+        pace.looked(isFirst: false, due: .seconds(5), ended: 1, of: 32)
         #expect(pace.typical == .seconds(5))
     }
 
     @Test("goes down with what a first look finds and up with what only a later one does")
     func moves() throws {
         var pace = ResultPace(typical: .seconds(10))
-        pace.looked(1, at: .seconds(10), ended: 32, of: 32)
+        pace.looked(isFirst: true, due: .seconds(10), ended: 32, of: 32)
         #expect(pace.typical == .milliseconds(9_600))
         pace = ResultPace(typical: .seconds(10))
-        pace.looked(2, at: .seconds(11), ended: 32, of: 32)
+        pace.looked(isFirst: false, due: .seconds(11), ended: 32, of: 32)
         #expect(pace.typical == .seconds(11))
         pace = ResultPace(typical: .seconds(10))
-        pace.looked(2, at: .seconds(100), ended: 16, of: 32)
+        pace.looked(isFirst: false, due: .seconds(100), ended: 16, of: 32)
         #expect(pace.typical == .seconds(11))
-        pace.looked(1, at: .seconds(500), ended: 32, of: 32)
+        pace.looked(isFirst: true, due: .seconds(500), ended: 32, of: 32)
         #expect(pace.typical == .milliseconds(10_560))
-        pace.looked(3, at: .seconds(2), ended: 32, of: 32)
+        pace.looked(isFirst: false, due: .seconds(2), ended: 32, of: 32)
         #expect(try #require(pace.typical) < .milliseconds(10_560))
     }
 
@@ -54,7 +54,7 @@ struct ResultPaceTests {
                 open.removeAll { $0 <= age.inSeconds }
                 lateness += ended.reduce(0) { $0 + age.inSeconds - $1 }
                 instances += ended.count
-                pace.looked(look, at: age, ended: ended.count, of: 32)
+                pace.looked(isFirst: look == 1, due: age, ended: ended.count, of: 32)
                 if open.isEmpty { break }
                 age += Self.schedule.delay(afterLooks: look, age: age, typical: pace.typical)
             }
@@ -76,12 +76,47 @@ struct ResultPaceTests {
         #expect(try #require(typical) < .seconds(15))
     }
 
+    @Test("looks earlier by halves as long as no look came too early")
+    func halves() {
+        var pace = ResultPace(typical: nil)
+        pace.looked(isFirst: true, due: .seconds(96), ended: 32, of: 32)
+        for _ in 0..<4 {
+            guard let next = pace.typical else { break }
+            pace.looked(isFirst: true, due: next, ended: 32, of: 32)
+        }
+        #expect(pace.typical == .seconds(3))
+        // That was too early; from here on it goes slowly.
+        pace.looked(isFirst: true, due: .seconds(3), ended: 0, of: 32)
+        pace.looked(isFirst: false, due: .seconds(4), ended: 32, of: 32)
+        #expect(pace.typical == .milliseconds(3_600))
+        pace.looked(isFirst: true, due: .milliseconds(3_600), ended: 32, of: 32)
+        #expect(pace.typical == .milliseconds(3_456))
+    }
+
+    @Test("comes down from an estimate that is far too high within a few tasks", arguments: [97, 3_600, 259_200])
+    func farTooHigh(_ seconds: Int) throws {
+        var pace = ResultPace(typical: .seconds(seconds))
+        var tasks = 0
+        while let next = pace.typical, next > .seconds(1), tasks < 100 {
+            tasks += 1
+            pace.looked(isFirst: true, due: Self.schedule.firstDelay(typical: next, isScout: true), ended: 32, of: 32)
+        }
+        #expect(tasks <= 30, "\(tasks) tasks")
+    }
+
+    @Test("is not halved by many looks that an older estimate put off for long")
+    func older() throws {
+        var pace = ResultPace(typical: nil)
+        for _ in 0..<20 { pace.looked(isFirst: true, due: .seconds(40), ended: 32, of: 32) }
+        #expect(try #require(pace.typical) > .seconds(9))
+    }
+
     @Test("follows durations that change")
     func follows() throws {
         var pace = ResultPace(typical: .seconds(1))
-        for _ in 0..<60 { pace.looked(2, at: .seconds(100), ended: 32, of: 32) }
+        for _ in 0..<60 { pace.looked(isFirst: false, due: .seconds(100), ended: 32, of: 32) }
         #expect(try #require(pace.typical) > .seconds(90))
-        for _ in 0..<200 { pace.looked(1, at: .seconds(100), ended: 32, of: 32) }
+        for _ in 0..<200 { pace.looked(isFirst: true, due: .seconds(100), ended: 32, of: 32) }
         #expect(try #require(pace.typical) < .seconds(2))
     }
 }

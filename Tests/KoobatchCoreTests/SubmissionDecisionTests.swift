@@ -63,7 +63,7 @@ struct SubmissionDecisionTests {
             case (.refused, .fail, _): return "fail failed"
             case (.refused, .split, _): return size > 1 ? "split" : "fail rejected"
             case (.refused, .isolate, _): return size > 1 ? "split" : charged
-            case (.refused, .authenticate, _), (.refused, .stop, _): return "retry uncharged"
+            case (.refused, .authenticate, _), (.refused, .stop, _), (.refused, .unknown, _): return "retry uncharged"
             }
         }
     }
@@ -154,6 +154,27 @@ struct SubmissionDecisionTests {
         case _ where row.outcome == .unknown: #expect(decision == charged)
         case .retry, .fail(instances: .failed): break
         default: #expect(decision == charged)
+        }
+    }
+
+    @Test(
+        "about a chunk whose answer is the endpoint's fault retries it, whatever the code's action",
+        arguments: ErrorAction.allCases,
+        [1, 32]
+    )
+    func endpointFault(action: ErrorAction, size: Int) {
+        var generator = SeededGenerator(seed: 1)
+        let decision = SubmissionDecision.after(
+            ServiceFailure(.refused, httpStatus: 400, errorCode: "CODE", message: "m", endpointFault: .certain),
+            context: SubmissionContext(size: size, attempts: 8, maxAttempts: 8, onUnknown: .hold, jobState: .running),
+            policies: ErrorPolicies(["CODE": action]),
+            backoff: Self.backoff,
+            now: Self.now,
+            generator: &generator
+        )
+        guard case .retry(_, charged: false) = decision else {
+            Issue.record("\(decision)")
+            return
         }
     }
 }

@@ -13,7 +13,7 @@ struct QueryPlanTests {
     private static let toBeReadWhole = [
         "job_progress_to_send", "job_progress_scheduled", "job_progress_unfinished", "job_progress_chores",
         "chunks_submitting", "chunks_held", "chunks_next_attempt", "chunks_next_poll",
-        "sqlite_autoindex_error_policies_1",
+        "sqlite_autoindex_error_policies_1", "job_progress_stopped",
     ]
     /// What is small or not a table.
     private static let small = [
@@ -70,6 +70,7 @@ struct QueryPlanTests {
         )
         _ = try await store.nextPlanning(after: driver.now)
         _ = try await store.activity()
+        _ = try await store.stoppedJobs(known: [])
         _ = try await store.dueWork(at: driver.now)
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
@@ -120,6 +121,7 @@ struct QueryPlanTests {
         expect("chunks_next_poll (state=? AND next_poll_at>?)", in: "AND polls = 0")
         expect("chunks_submitting", in: "WHERE c.state = 'submitting'")
         expect("command_jobs_finished (finished_at>? AND finished_at<?)", in: "finished_at < ?\n")
+        expect("job_progress_stopped", in: "INDEXED BY job_progress_stopped")
         expect("chunks_of_job (command_job_id=?)", in: "ORDER BY id DESC")
         expect("attempts_of_chunk (chunk_id=?)", in: "SET outcome     = 'unknown'")
     }

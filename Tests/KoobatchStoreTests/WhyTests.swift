@@ -35,6 +35,23 @@ struct WhyTests {
         #expect(rows == wait.rows)
     }
 
+    @Test("never names a time that has come while a job waits for the rate", arguments: [0.1, 0.5, 20, 10_000])
+    func nextRequest(perSecond: Double) throws {
+        let rows = try TestDatabase.current().shell.rows(
+            """
+            UPDATE daemon_state
+               SET pid = 1, heartbeat_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), requests_per_second = \(perSecond);
+            \(Self.insert());
+            \(Self.twoChunks);
+            UPDATE job_progress SET planned = 4;
+            SELECT blocker, earliest_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                   round((julianday(earliest_at) - julianday('now')) * 86400) = round(1 / \(perSecond))
+              FROM why;
+            """
+        )
+        #expect(rows == [["rate_limit", "1", "1"]])
+    }
+
     static func insert(_ columns: KeyValuePairs<String, String> = [:]) -> String {
         let names = columns.map { ", \($0.key)" }.joined()
         let values = columns.map { ", \($0.value)" }.joined()
@@ -215,6 +232,19 @@ struct WhyTests {
             rows: [
                 "1", "", "rate_limit",
                 "requests go at 18.96 a second at most, which is what the API takes or requests_per_second allows",
+                "now",
+            ]
+        ),
+        Case(
+            "a rate below one a second, in seconds a request",
+            insert(),
+            twoChunks,
+            "UPDATE job_progress SET planned = 4",
+            daemon("requests_per_second = 0.093"),
+            rows: [
+                "1", "", "rate_limit",
+                "requests go at 1 every 10.8 seconds at most, which is what the API takes or requests_per_second allows; "
+                    + "chunks of this job that wait: 2",
                 "now",
             ]
         ),

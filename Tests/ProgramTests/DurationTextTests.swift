@@ -15,6 +15,17 @@ struct DurationTextTests {
         #expect(DurationText.seconds(text) == seconds)
     }
 
+    @Test(
+        "have a unit where one is required",
+        arguments: [
+            ("7", nil), ("0", nil), ("1.5", nil), ("7 ", nil), ("", nil), ("7d", 604_800), ("0s", 0), ("2 min", 120),
+        ]
+            as [(String, Double?)]
+    )
+    func withUnit(_ text: String, _ seconds: Double?) {
+        #expect(DurationText.secondsWithUnit(text) == seconds)
+    }
+
     @Test("are nothing else", arguments: ["", "soon", "-1", "1 fortnight", "1d2h", "0x10", "1e3", "d", "inf", "٣"])
     func refused(_ text: String) {
         #expect(DurationText.seconds(text) == nil)

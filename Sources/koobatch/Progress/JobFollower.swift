@@ -10,10 +10,13 @@ struct JobFollower {
     private static let net = Duration.seconds(2)
 
     let client: DatabaseClient
+    private let timeout: Duration?
     private let clock = ContinuousClock()
 
-    init(client: DatabaseClient) {
+    /// - Parameter timeout: how long to look at most; `nil` is for ever.
+    init(client: DatabaseClient, timeout: Duration? = nil) {
         self.client = client
+        self.timeout = timeout
     }
 
     /// The signal that ended a view.
@@ -24,7 +27,12 @@ struct JobFollower {
         var status: Int32 { 128 + signal.rawValue }
     }
 
-    /// Looks until it is over, or throws `Interrupted`.
+    /// The time to look was over first.
+    struct TimedOut: Error {
+        let timeout: Duration
+    }
+
+    /// Looks until it is over, or throws `Interrupted` or `TimedOut`.
     ///
     /// - Parameters:
     ///   - look: reads what is to be shown.
@@ -63,6 +71,7 @@ struct JobFollower {
                 // The daemon recovers the database after a crash; it is free at one of the next beats.
             }
             if let view, try await !show(view, clock.now - start) { return }
+            if let timeout, clock.now - start >= timeout { throw TimedOut(timeout: timeout) }
             try await clock.sleep(for: Self.beat)
         }
     }

@@ -31,7 +31,7 @@ struct JobSummary {
 
     /// The counts and the time: 62 of 64 instances succeeded, 1 failed, 1 rejected, in 3.2s.
     private var sentence: String {
-        let others: [InstanceState] = [.submitted, .failed, .rejected, .unknown, .cancelled]
+        let others: [InstanceState] = [.pending, .submitted, .failed, .rejected, .unknown, .cancelled]
         let counts = others.filter { job[$0] > 0 }.map { "\(job[$0].grouped) \($0.rawValue)" }
         let all = job[.succeeded] == job.total
         let head =

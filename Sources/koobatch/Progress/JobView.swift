@@ -23,13 +23,22 @@ struct JobView {
     let client: DatabaseClient
     let handle: FileHandle
     var form = Form.progress
+    var timeout: Duration?
 
-    /// Returns the job when it has finished, or throws `JobFollower.Interrupted`.
-    func follow() async throws -> JobStatus {
+    /// How a job stands when it is not followed any more.
+    struct Outcome {
+        let job: JobStatus
+        /// What it waits for if that is an operator; `nil` once it has finished.
+        let obstacle: Wait?
+    }
+
+    /// Returns when the job has finished or does not go on without an operator, or throws `JobFollower.Interrupted` or
+    /// `JobFollower.TimedOut`.
+    func follow() async throws -> Outcome {
         let screen = Screen(self)
         let id = id
         do {
-            try await JobFollower(client: client).follow { client in
+            try await JobFollower(client: client, timeout: timeout).follow { client in
                 Look(
                     job: try client.job(id),
                     wait: try client.waits(of: id, chunks: false, limit: 1).first,
@@ -37,14 +46,15 @@ struct JobView {
                 )
             } show: { look, time in
                 try await screen.show(look, at: time)
-                return !look.job.isFinished
+                return !look.job.isFinished && look.wait?.needsOperator(look.job) != true
             }
         } catch {
             try await screen.leave()
             throw error
         }
         try await screen.leave()
-        return try client.job(id)
+        let job = try client.job(id)
+        return Outcome(job: job, obstacle: job.isFinished ? nil : await screen.wait)
     }
 
     /// What has been shown so far.
@@ -56,6 +66,8 @@ struct JobView {
         private var plain = PlainProgress()
         private var meter = ProgressMeter()
         private var last: JobStatus?
+        /// What the job waited for at the last look.
+        private(set) var wait: Wait?
 
         init(_ view: JobView) {
             handle = view.handle
@@ -65,6 +77,7 @@ struct JobView {
         }
 
         func show(_ look: Look, at time: Duration) throws {
+            wait = look.wait
             meter.note(done: look.job.done, at: time)
             let progress = JobProgress(look.job, meter: meter, wait: look.wait, isDaemonRunning: look.isDaemonRunning)
             switch form {
@@ -87,5 +100,21 @@ struct JobView {
         private func print(_ line: String) throws {
             try handle.show(Data((line + "\n").utf8))
         }
+    }
+}
+
+extension Wait {
+    /// Whether nothing happens to the job before an operator does something about it.
+    func needsOperator(_ job: JobStatus) -> Bool {
+        switch blocker {
+        case "pause", "max_errors", "hold": true
+        case "canary": job.state == .paused
+        default: false
+        }
+    }
+
+    /// What the operator is told.
+    var complaint: String {
+        "job \(job.rawValue) waits for an operator: \(explanation ?? blocker)"
     }
 }

@@ -14,12 +14,16 @@ struct JobsView {
     let client: DatabaseClient
     let handle: FileHandle
     var form = JobView.Form.progress
+    var timeout: Duration?
 
-    /// Returns when no job is unfinished, or throws `JobFollower.Interrupted`.
-    func follow() async throws {
+    /// Returns when no job is unfinished but those that do not go on without an operator, or throws
+    /// `JobFollower.Interrupted` or `JobFollower.TimedOut`.
+    ///
+    /// - Returns: what those wait for.
+    func follow() async throws -> [Wait] {
         let screen = Screen(self)
         do {
-            try await JobFollower(client: client).follow { [client] _ in
+            try await JobFollower(client: client, timeout: timeout).follow { [client] _ in
                 let jobs = try client.unfinishedJobs(and: await screen.seen)
                 let waits = try client.waits(of: nil, chunks: false, limit: nil)
                 return Look(
@@ -29,13 +33,14 @@ struct JobsView {
                 )
             } show: { look, time in
                 try await screen.show(look, at: time)
-                return look.jobs.contains { !$0.isFinished }
+                return look.jobs.contains { !$0.isFinished && look.waits[$0.id]?.needsOperator($0) != true }
             }
         } catch {
             try await screen.leave()
             throw error
         }
         try await screen.leave()
+        return await screen.obstacles
     }
 
     /// What has been shown so far.
@@ -47,6 +52,8 @@ struct JobsView {
         private var plain: [CommandJobID: PlainProgress] = [:]
         private var meters: [CommandJobID: ProgressMeter] = [:]
         private var last: [CommandJobID: JobStatus] = [:]
+        /// What jobs that do not go on without an operator waited for at the last look.
+        private(set) var obstacles: [Wait] = []
 
         init(_ view: JobsView) {
             handle = view.handle
@@ -59,6 +66,9 @@ struct JobsView {
         var seen: Set<CommandJobID> { Set(last.keys) }
 
         func show(_ look: Look, at time: Duration) throws {
+            obstacles = look.jobs.compactMap { job in
+                look.waits[job.id].flatMap { !job.isFinished && $0.needsOperator(job) ? $0 : nil }
+            }
             let all = look.jobs.map { job in
                 meters[job.id, default: ProgressMeter()].note(done: job.done, at: time)
                 return JobProgress(

@@ -28,10 +28,18 @@ struct CommandLine {
     }
 
     /// Runs a subcommand on a terminal of so many columns and returns what came to the screen.
-    func show(_ arguments: String, columns: Int, environment: [String: String] = [:]) throws -> String {
+    ///
+    /// - Parameter input: what is typed.
+    func show(
+        _ arguments: String,
+        columns: Int,
+        environment: [String: String] = [:],
+        input: String = ""
+    ) throws -> String {
         let variables = ["TERM": "xterm", "LC_ALL": "C.UTF-8", "COLUMNS": "\(columns)"].merging(environment) { $1 }
         let typed = (["KOOBATCH_DATABASE=\(shell.database)"] + variables.map { "\($0)=\($1)" }).joined(separator: " ")
-        return try Command.run(["script", "-qec", "env \(typed) \(program) \(arguments)", "/dev/null"]).output
+        return try Command.run(["script", "-qec", "env \(typed) \(program) \(arguments)", "/dev/null"], input: input)
+            .output
             .replacing("\r\n", with: "\n")
     }
 }

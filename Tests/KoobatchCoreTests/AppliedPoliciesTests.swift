@@ -2,8 +2,8 @@ import KoobatchCore
 import Testing
 
 /// What the error policies make of an answer, and whether it concerns every request.
-@Suite("A failure as the policies judge it")
-struct JudgedFailureTests {
+@Suite("A failure with the error policies applied")
+struct AppliedPoliciesTests {
     typealias Outcome = ServiceFailure.Outcome
 
     @Test(
@@ -15,6 +15,9 @@ struct JudgedFailureTests {
             (429, .throttled, .retry, .throttled), (429, .throttled, .split, .refused),
             (429, .throttled, .authenticate, .unauthenticated), (400, .refused, .fail, .refused),
             (502, .unknown, .split, .unknown), (502, .unknown, .authenticate, .unknown),
+            (400, .refused, .unknown, .unknown),
+            (401, .unauthenticated, .unknown, .unknown), (429, .throttled, .unknown, .unknown),
+            (502, .unknown, .retry, .unknown),
         ] as [(Int, Outcome, ErrorAction, Outcome)]
     )
     func listed(_ status: Int, _ outcome: Outcome, _ action: ErrorAction, _ judged: Outcome) {
@@ -25,31 +28,41 @@ struct JudgedFailureTests {
             message: "m",
             retryAfter: .seconds(3)
         )
-        let result = failure.judged(by: ErrorPolicies(["C": action]))
+        let result = failure.applying(ErrorPolicies(["C": action]))
         #expect(result.outcome == judged)
         #expect(result.httpStatus == status && result.errorCode == "C" && result.message == "m")
         #expect(result.retryAfter == .seconds(3))
-        #expect(failure.judged(by: ErrorPolicies(["D": action])) == failure)
+        #expect(failure.applying(ErrorPolicies(["D": action])) == failure)
     }
 
     @Test("without an answer is what it is", arguments: Outcome.allCases)
     func withoutAnswer(_ outcome: Outcome) {
         let failure = ServiceFailure(outcome, errorCode: "C", message: "m")
-        #expect(failure.judged(by: ErrorPolicies(["C": .stop])) == failure)
+        #expect(failure.applying(ErrorPolicies(["C": .stop])) == failure)
     }
 
     @Test(
-        "concerns everything where nothing can succeed",
+        "affects all requests where nothing can succeed",
         arguments: [
             ("C", 200, true, true), ("APIGW.0302", 403, true, false), ("APIGW.0199", 404, true, false),
             ("KOOPHONE.API.7777", 403, false, false), ("common.00000404", 404, false, false),
-            (ServiceFailure.Code.redirect, 302, true, true), ("S", 400, false, false), ("C", 500, false, false),
+            ("S", 400, false, false),
         ]
     )
     func everything(_ code: String, _ status: Int, _ ofSubmission: Bool, _ ofQuery: Bool) {
         let policies = ErrorPolicies(["C": .stop, "S": .split])
         let failure = ServiceFailure(.refused, httpStatus: status, errorCode: code, message: "m")
-        #expect(failure.concernsEverything(policies) == ofSubmission)
-        #expect(failure.concernsEverything(policies, isQuery: true) == ofQuery)
+        #expect(failure.affectsAllRequests(policies) == ofSubmission)
+        #expect(failure.affectsAllRequests(policies, isQuery: true) == ofQuery)
+    }
+
+    @Test("of the endpoint affects all requests in its own way, unless a row has its code")
+    func endpoint() {
+        let page = ServiceFailure(.refused, httpStatus: 403, errorCode: "P", message: "m", endpointFault: .certain)
+        #expect(!page.affectsAllRequests(ErrorPolicies([:])))
+        #expect(page.applying(ErrorPolicies([:])) == page)
+        let listed = page.applying(ErrorPolicies(["P": .stop]))
+        #expect(listed.endpointFault == .none)
+        #expect(listed.affectsAllRequests(ErrorPolicies(["P": .stop])))
     }
 }

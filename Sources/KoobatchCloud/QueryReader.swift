@@ -1,0 +1,90 @@
+import KoobatchCore
+
+/// Reads `data` of the answer to a query: `{"jobs":[{"job_id":…,"status":…,"error_code":…,"error_msg":…,"execute_msg":…}]}`.
+struct QueryReader: DataReader {
+    /// The API says 1,024 bytes.
+    private static let longestOutput = 4_096
+
+    private let redactor: Redactor
+    private var hasJobs = false
+    private var elements = 0
+    private var results: [String: InstanceResult] = [:]
+    private var contradicted: Set<String> = []
+
+    init(hiding redactor: Redactor) {
+        self.redactor = redactor
+    }
+
+    var holdsResult: Bool { elements > 0 }
+
+    var summary: String { "results of \(elements) jobs" }
+
+    mutating func read(_ scanner: inout JSONScanner) throws {
+        try scanner.object { scanner, key in
+            guard key.equals("jobs"), try scanner.next() == .array else { return try scanner.skip() }
+            guard !hasJobs else { throw JSONScanner.Malformed() }
+            hasJobs = true
+            try scanner.array { scanner in
+                elements += 1
+                if try scanner.next() == .object { try readJob(&scanner) } else { try scanner.skip() }
+            }
+        }
+    }
+
+    private mutating func readJob(_ scanner: inout JSONScanner) throws {
+        var jobID: String?
+        var status: JSONScanner.RawString?
+        var code: JSONScanner.RawString?
+        var message: JSONScanner.RawString?
+        var output: JSONScanner.RawString?
+        try scanner.object { scanner, key in
+            if key.equals("job_id") {
+                jobID = try scanner.scalar()?.text
+            } else if key.equals("status") {
+                status = try scanner.scalar()
+            } else if key.equals("error_code") {
+                code = try scanner.scalar()
+            } else if key.equals("error_msg") {
+                message = try scanner.scalar()
+            } else if key.equals("execute_msg") {
+                output = try scanner.scalar()
+            } else {
+                try scanner.skip()
+            }
+        }
+        guard let jobID, !jobID.isEmpty, let succeeded = Self.hasSucceeded(status) else { return }
+        let result = InstanceResult(
+            succeeded: succeeded,
+            errorCode: sentence(code, longest: 64),
+            errorMessage: sentence(message, longest: PlainText.longestMessage),
+            output: output.map { Self.bounded(redactor.hiding($0.text)) }
+        )
+        if let other = results.updateValue(result, forKey: jobID), other != result { contradicted.insert(jobID) }
+    }
+
+    /// The jobs that have ended.
+    ///
+    /// One of which the answer says two things has not, as far as can be told.
+    func content() throws(ServiceFailure) -> TaskReport {
+        guard hasJobs else { throw .badAnswer("data.jobs is missing", status: 200) }
+        guard !contradicted.isEmpty else { return TaskReport(results: results) }
+        return TaskReport(results: results.filter { !contradicted.contains($0.key) })
+    }
+
+    /// The API writes empty strings where it has nothing to say.
+    private func sentence(_ field: JSONScanner.RawString?, longest: Int) -> String? {
+        guard let field, !field.bytes.isEmpty else { return nil }
+        return PlainText.bounded(redactor.hiding(field.text), to: longest)
+    }
+
+    private static func bounded(_ output: String) -> String {
+        output.utf8.count <= longestOutput ? output : String(output.unicodeScalars.prefix(longestOutput))
+    }
+
+    /// Whether a status means success or failure; `nil` for 1, running, and for what is not documented.
+    private static func hasSucceeded(_ status: JSONScanner.RawString?) -> Bool? {
+        guard let status else { return nil }
+        if status.equals("2") { return true }
+        return status.equals("-1") ? false : nil
+    }
+}

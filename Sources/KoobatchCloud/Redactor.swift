@@ -1,0 +1,58 @@
+/// Hides a secret in what the other side has written, before anything is cut, logged or stored.
+///
+/// A text that was cut on its way may hold the beginning of the secret only: that is hidden too, from 16 bytes on.
+struct Redactor: Sendable {
+    private static let leastPart = 16
+
+    private let secret: [UInt8]
+
+    /// Hides this secret; an empty one hides nothing.
+    init(_ secret: String) {
+        self.secret = Array(secret.utf8)
+    }
+
+    private var beginning: ArraySlice<UInt8> { secret.prefix(Self.leastPart) }
+
+    /// Whether the bytes hold the secret or its beginning as it is.
+    func isIn(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        !secret.isEmpty && Self.first(beginning, in: bytes, from: 0) != nil
+    }
+
+    /// Whether the text holds the secret or its beginning.
+    func isIn(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { isIn(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The text with `[secret]` in place of the secret, and of its beginning.
+    func hiding(_ text: String) -> String {
+        guard isIn(text) else { return text }
+        let bytes = Array(text.utf8)
+        var hidden: [UInt8] = []
+        var index = 0
+        bytes.withUnsafeBytes { buffer in
+            while let start = Self.first(beginning, in: buffer, from: index) {
+                hidden += buffer[index..<start]
+                hidden += Array("[secret]".utf8)
+                index = start
+                for byte in secret {
+                    guard index < buffer.count, buffer[index] == byte else { break }
+                    index += 1
+                }
+            }
+            hidden += buffer[index...]
+        }
+        return String(decoding: hidden, as: UTF8.self)
+    }
+
+    private static func first(_ part: ArraySlice<UInt8>, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard let head = part.first, bytes.count - start >= part.count else { return nil }
+        var index = start
+        let last = bytes.count - part.count
+        while index <= last {
+            if bytes[index] == head, bytes[index..<index + part.count].elementsEqual(part) { return index }
+            index += 1
+        }
+        return nil
+    }
+}
