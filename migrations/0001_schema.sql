@@ -851,8 +851,7 @@ SELECT c.command_job_id,
 
 CREATE VIEW outputs AS
 -- The distinct results of a job, commonest first: thousands of results at a glance.
-SELECT command_job_id,
-       state, error_code, output, sum(instances) AS instances, min(instance_id) AS example_instance_id
+SELECT command_job_id, state, error_code, output, sum(instances) AS instances, min(instance_id) AS example_instance_id
   FROM (SELECT command_job_id,
                CASE substr(states, e.key + 1, 1)
                    WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed' WHEN 'u' THEN 'unknown'
@@ -955,8 +954,7 @@ blockers AS (
            waiting.*
       FROM waiting
 )
-SELECT command_job_id,
-       NULL AS chunk_id, blocker,
+SELECT command_job_id, NULL AS chunk_id, blocker,
        CASE blocker
            WHEN 'canary' THEN iif(job_state = 'paused', coalesce(state_reason, 'the canary did not succeed'),
                                   'the first ' || planned || ' instances must succeed before the other '
@@ -990,8 +988,8 @@ SELECT command_job_id,
        CASE WHEN blocker = 'run_at' THEN run_at
             WHEN blocker = 'backoff' THEN next_attempt_at
             WHEN blocker IN ('credentials', 'circuit') THEN paused_until
-            WHEN blocker = 'rate_limit' THEN coalesce(paused_until, strftime('%Y-%m-%dT%H:%M:%fZ', now,
-                                                          '+' || max(1 / requests_per_second, 0.001) || ' seconds'))
+            WHEN blocker = 'rate_limit'
+            THEN coalesce(paused_until, strftime('%Y-%m-%dT%H:%M:%fZ', now, max(1 / requests_per_second, 0.001) || ' seconds'))
             WHEN blocker = 'queued' AND NOT EXISTS (SELECT 1 FROM ahead WHERE priority > blockers.priority) THEN now
             WHEN blocker IN ('max_concurrency', 'results') OR (blocker = 'canary' AND job_state <> 'paused')
             THEN (SELECT max(blockers.now, min(next_poll_at)) FROM chunks AS c

@@ -27,7 +27,7 @@ public struct Submitter: Service {
     }
 
     /// How long an acceptance that cannot be recorded is kept before it is tried again.
-    private static let pauseBeforeRecordingAgain = Duration.seconds(5)
+    private static let pauseBeforeRecordingAgain = Duration.seconds(2)
 
     private let settings: @Sendable () -> Configuration
     private var configuration: Configuration { settings() }
@@ -89,7 +89,9 @@ public struct Submitter: Service {
                     if admission.isProbe { probe = turn.claims.first?.attempt }
                     for (answer, result) in zip(unrecorded, turn.decisions) { log(answer, result) }
                     // An acceptance is never dropped: what cannot be recorded now is tried again.
-                    let kept = zip(unrecorded, turn.decisions).filter { $0.isAccepted && $1.isImpossible }.map(\.0)
+                    let kept =
+                        zip(unrecorded, turn.decisions).filter { $0.isAccepted && $1.isImpossible }.map(\.0)
+                        + unrecorded.dropFirst(turn.decisions.count)
                     inFlight += turn.claims.count - unrecorded.count + kept.count
                     metrics.planned(turn.claims.count(where: \.isNew))
                     if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }

@@ -3,7 +3,7 @@ import GRDB
 extension Database {
     /// Runs a step for all items together, and where a row fails for each by itself.
     ///
-    /// A step that throws is undone. What concerns the database as a whole, such as a full disk, is thrown on.
+    /// A step may stop after some of its items; the results are those of the first ones then. A step that throws is undone. What concerns the database as a whole, such as a full disk, is thrown on.
     ///
     /// - Parameters:
     ///   - items: what to do something about.
@@ -18,13 +18,17 @@ extension Database {
         do {
             return try undoing { try step(items) }
         } catch let error as DatabaseError where error.concernsRow {
-            return try items.flatMap { item in
+            // One by one, and no more than until the first that fails is behind: the rest is a transaction of its own.
+            var results: [Result] = []
+            for item in items {
                 do {
-                    return try undoing { try step([item]) }
+                    results += try undoing { try step([item]) }
                 } catch let error as DatabaseError where error.concernsRow {
-                    return [try failed(item, error.message ?? "\(error)")]
+                    results.append(try failed(item, error.message ?? "\(error)"))
+                    break
                 }
             }
+            return results
         }
     }
 

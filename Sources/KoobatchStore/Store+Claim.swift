@@ -8,6 +8,8 @@ extension Store {
         let chunkSize: Int
         /// Chunks of a job in flight until the API has accepted one.
         static let chunksBeforeAcceptance = 4
+        /// Chunks that are claimed before the write lock is thought of.
+        static let piece = 8
         /// Due jobs that are marked so at once.
         static let dueAtOnce = 500
         /// Instances of a job that are looked at at once, of which some may wait for other jobs.
@@ -17,6 +19,8 @@ extension Store {
     /// Claims chunks of the jobs of the highest priority that has any, then of the next, fairly among equals.
     ///
     /// Chunks that are to be sent again go first; then new ones are cut from the front of what is left of the list.
+    ///
+    /// - Returns: the claims, and whether the rest is for another transaction, to leave the write lock to others.
     func claim(
         places: Int,
         rules: ClaimRules,
@@ -24,17 +28,18 @@ extension Store {
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> [ClaimedChunk] {
-        guard places > 0 else { return [] }
+    ) throws -> (claims: [ClaimedChunk], isCutShort: Bool) {
+        guard places > 0 else { return ([], false) }
         try Self.markDue(now, db)
         var claims: [ClaimedChunk] = []
         while claims.count < places {
             let before = claims.count
-            let claimants = try Self.claimants(limit: places - before, now: now, db)
+            let piece = min(places - before, ClaimRules.piece)
+            let claimants = try Self.claimants(limit: piece, now: now, db)
             guard let priority = claimants.first?.share.priority else { break }
             let equals = claimants.filter { $0.share.priority == priority }
             var hasMoved = false
-            for (job, share) in FairShare.shares(of: places - before, among: equals.map(\.share)) {
+            for (job, share) in FairShare.shares(of: piece, among: equals.map(\.share)) {
                 guard let claimant = equals.first(where: { $0.share.job == job }) else { continue }
                 let (new, blocked) = try claim(
                     of: claimant,
@@ -49,8 +54,9 @@ extension Store {
                 hasMoved = hasMoved || blocked > 0
             }
             if claims.count == before, !hasMoved { break }
+            if claims.count < places, pacer.shouldYield { return (claims, true) }
         }
-        return claims
+        return (claims, false)
     }
 
     /// Whether any chunk could be claimed now.

@@ -23,15 +23,22 @@ struct SubmissionRecorder {
     let now: Timestamp
 
     /// Records answers, and then what follows for their jobs; one that cannot be recorded does not keep back the others.
+    ///
+    /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
+    /// - Returns: what became of the first answers, of one at least.
     func record(
         _ answers: [SubmissionAnswer],
+        until shouldEnd: () -> Bool,
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> [RecordedAnswer] {
         try db.isolating(answers) { answers in
             var changes = JobChanges()
-            let decisions = try answers.map { answer in
-                try record(answer, &changes, generator: &generator, db).map { RecordedAnswer.decided($0) } ?? .late
+            var decisions: [RecordedAnswer] = []
+            for answer in answers {
+                let decision = try record(answer, &changes, generator: &generator, db)
+                decisions.append(decision.map { .decided($0) } ?? .late)
+                if decisions.count < answers.count, shouldEnd() { break }
             }
             try changes.write(at: now, db)
             return decisions

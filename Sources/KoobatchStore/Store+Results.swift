@@ -18,7 +18,8 @@ public enum RecordedResults: Hashable, Sendable {
 }
 
 extension Store {
-    /// Records what came of queries, all in one transaction; one that cannot be recorded does not keep back the others.
+    /// Records what came of queries, in transactions that leave the write lock to others; one that cannot be recorded does
+    /// not keep back the others.
     ///
     /// - Returns: for each answer in order the instances that it ended; `nil` for one that changed nothing.
     public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
@@ -31,14 +32,18 @@ extension Store {
         schedule: PollSchedule,
         at now: Timestamp
     ) async throws -> [RecordedResults] {
-        let recorded = try await write { db in
-            let hasFailures = answers.contains { if case .failure = $0.result { true } else { false } }
-            let recorder = ResultRecorder(
-                schedule: schedule,
-                policies: hasFailures ? try Self.errorPolicies(db) : ErrorPolicies([:]),
-                now: now
-            )
-            return try recorder.record(answers, db)
+        var recorded: [RecordedResults] = []
+        while recorded.count < answers.count {
+            let rest = Array(answers.dropFirst(recorded.count))
+            recorded += try await write { db in
+                let hasFailures = rest.contains { if case .failure = $0.result { true } else { false } }
+                let recorder = ResultRecorder(
+                    schedule: schedule,
+                    policies: hasFailures ? try Self.errorPolicies(db) : ErrorPolicies([:]),
+                    now: now
+                )
+                return try recorder.record(rest, until: { pacer.shouldYield }, db)
+            }
         }
         metrics.recorded(recorded.map(\.ended))
         return recorded
@@ -52,10 +57,17 @@ struct ResultRecorder {
     let now: Timestamp
 
     /// Records answers, and then what follows for their jobs.
-    func record(_ answers: [PollAnswer], _ db: Database) throws -> [RecordedResults] {
+    ///
+    /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
+    /// - Returns: what became of the first answers, of one at least.
+    func record(_ answers: [PollAnswer], until shouldEnd: () -> Bool, _ db: Database) throws -> [RecordedResults] {
         try db.isolating(answers) { answers in
             var changes = JobChanges()
-            let recorded = try answers.map { try record($0, &changes, db) }
+            var recorded: [RecordedResults] = []
+            for answer in answers {
+                recorded.append(try record(answer, &changes, db))
+                if recorded.count < answers.count, shouldEnd() { break }
+            }
             try changes.write(at: now, db)
             return recorded
         } failed: { answer, reason in

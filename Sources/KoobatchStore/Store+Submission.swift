@@ -48,7 +48,7 @@ public enum RecordedAnswer: Hashable, Sendable {
 
 /// What a turn of submission wrote.
 public struct SubmissionTurn: Sendable {
-    /// What became of each answer, in their order.
+    /// What became of each answer, in their order; of the first ones where the database failed in the midst.
     public let decisions: [RecordedAnswer]
     /// The chunks to send now.
     public let claims: [ClaimedChunk]
@@ -64,7 +64,7 @@ public struct SubmissionTurn: Sendable {
 }
 
 extension Store {
-    /// Records answers and claims due chunks, all in one transaction.
+    /// Records answers and claims due chunks: in one transaction, or in several that leave the write lock to others.
     ///
     /// An answer changes something only while its attempt is open, so a late or repeated call is harmless. One that cannot
     /// be recorded does not keep back the others.
@@ -86,10 +86,57 @@ extension Store {
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> SubmissionTurn {
+        var turn = SubmissionTurn(decisions: [], claims: [], nextDue: nil)
+        var generator = generator
+        while true {
+            do {
+                let piece = try await piece(
+                    of: answers.dropFirst(turn.decisions.count),
+                    isCharged: isCharged,
+                    places: places - turn.claims.count,
+                    chunkSize: chunkSize,
+                    rules: rules,
+                    at: now,
+                    generator: generator
+                )
+                generator = piece.generator
+                turn = SubmissionTurn(
+                    decisions: turn.decisions + piece.turn.decisions,
+                    claims: turn.claims + piece.turn.claims,
+                    nextDue: piece.turn.nextDue
+                )
+                if !piece.isCutShort { break }
+            } catch is DatabaseError where !(turn.decisions.isEmpty && turn.claims.isEmpty) {
+                // What is claimed is to be sent; the next turn meets the error again.
+                break
+            }
+        }
+        metrics.claimed(turn.claims, at: now)
+        return turn
+    }
+
+    /// What one transaction of a turn did.
+    private struct Piece<Generator: Sendable>: Sendable {
+        let turn: SubmissionTurn
+        let generator: Generator
+        /// The rest is for another transaction.
+        let isCutShort: Bool
+    }
+
+    private func piece<Generator: RandomNumberGenerator & Sendable>(
+        of answers: ArraySlice<SubmissionAnswer>,
+        isCharged: Bool,
+        places: Int,
+        chunkSize: Int,
+        rules: SubmissionRules,
+        at now: Timestamp,
+        generator: Generator
+    ) async throws -> Piece<Generator> {
         let preparation =
             places > 0
             ? try await prepareClaim(places: places, chunkSize: chunkSize, at: now) : ClaimPreparation()
-        let turn = try await write { db in
+        let answers = Array(answers)
+        return try await write { db in
             var generator = generator
             let recorder = SubmissionRecorder(
                 isCharged: isCharged,
@@ -97,8 +144,17 @@ extension Store {
                 policies: try Self.policies(for: answers, db),
                 now: now
             )
-            let decisions = try recorder.record(answers, generator: &generator, db)
-            let claims = try claim(
+            let decisions = try recorder.record(
+                answers,
+                until: { pacer.shouldYield },
+                generator: &generator,
+                db
+            )
+            if decisions.count < answers.count {
+                let turn = SubmissionTurn(decisions: decisions, claims: [], nextDue: nil)
+                return Piece(turn: turn, generator: generator, isCutShort: true)
+            }
+            let (claims, isCutShort) = try claim(
                 places: places,
                 rules: ClaimRules(chunkSize: chunkSize),
                 preparation: preparation,
@@ -112,10 +168,9 @@ extension Store {
                 let soon = now + Self.pauseBeforeClaimingOn
                 next = min(next ?? soon, soon)
             }
-            return SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
+            let turn = SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
+            return Piece(turn: turn, generator: generator, isCutShort: isCutShort)
         }
-        metrics.claimed(turn.claims, at: now)
-        return turn
     }
 
     /// How long after a claim that was cut short the next one may come.
