@@ -17,7 +17,6 @@ extension ServiceFailure {
             case .unknown: .unknown
             case .retry: outcome == .unauthenticated ? .refused : outcome
             case .split, .isolate, .fail, .stop: .refused
-            case .unknown: .unknown
             }
         return with(outcome: applied, endpointFault: EndpointFault.none)
     }

@@ -68,8 +68,6 @@ extension SubmissionDecision {
         now: Timestamp,
         generator: inout some RandomNumberGenerator
     ) -> SubmissionDecision {
-        let action = policies.action(code: failure.errorCode, httpStatus: failure.httpStatus)
-        let isUnknown = failure.outcome == .unknown || (failure.outcome == .refused && action == .unknown)
         func delay() -> Duration {
             let jittered = backoff.delay(afterFailures: context.attempts, using: &generator)
             return max(jittered, min(failure.retryAfter ?? .zero, backoff.maximum))
@@ -78,12 +76,12 @@ extension SubmissionDecision {
             .retry(at: now + delay(), charged: false)
         }
         func retry() -> SubmissionDecision {
-            guard isCharged || isUnknown else { return retryUncharged() }
+            guard isCharged || failure.outcome == .unknown else { return retryUncharged() }
             guard context.attempts < context.maxAttempts else { return .fail(instances: .failed) }
             return .retry(at: now + delay(), charged: true)
         }
 
-        if isUnknown {
+        if failure.outcome == .unknown {
             guard context.jobState.sends else { return .fail(instances: .unknown) }
             return switch context.onUnknown {
             case .hold: .hold
@@ -104,8 +102,8 @@ extension SubmissionDecision {
             // Whatever its code is, it tells nothing of this chunk.
             return retryUncharged()
         case .refused:
-            switch action {
-            case .retry, .unknown: return retry()
+            switch policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) {
+            case .retry: return retry()
             case .fail: return .fail(instances: .failed)
             case .split: return context.size > 1 ? .split : .fail(instances: .rejected)
             case .isolate: return context.size > 1 ? .split : retry()

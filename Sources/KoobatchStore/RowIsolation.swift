@@ -32,14 +32,21 @@ extension Database {
         }
     }
 
+    /// Statements that are prepared once: `inSavepoint` prepares its own each time.
     private func undoing<Value>(_ step: () throws -> Value) throws -> Value {
-        var value: Value?
-        try inSavepoint {
-            value = try step()
-            return .commit
+        try cachedStatement(sql: "SAVEPOINT rows").execute()
+        do {
+            let value = try step()
+            try cachedStatement(sql: "RELEASE rows").execute()
+            return value
+        } catch {
+            // Some errors, such as a full disk, have rolled the whole transaction back already.
+            if isInsideTransaction {
+                try cachedStatement(sql: "ROLLBACK TO rows").execute()
+                try cachedStatement(sql: "RELEASE rows").execute()
+            }
+            throw error
         }
-        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-        return value
     }
 }
 

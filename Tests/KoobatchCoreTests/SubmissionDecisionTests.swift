@@ -50,8 +50,8 @@ struct SubmissionDecisionTests {
             let goesOn = jobState == .running || jobState == .paused
             let charged = isLastAttempt ? "fail failed" : "retry charged"
             switch (outcome, action, goesOn) {
-            case (.unknown, _, false), (.refused, .unknown, false): return "fail unknown"
-            case (.unknown, _, true), (.refused, .unknown, true):
+            case (.unknown, _, false): return "fail unknown"
+            case (.unknown, _, true):
                 switch onUnknown {
                 case .retry: return charged
                 case .hold: return "hold"

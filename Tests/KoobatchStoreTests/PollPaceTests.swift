@@ -81,7 +81,6 @@ struct PollPaceTests {
 
     /// Seconds from now to the first looks at what is submitted next.
     private mutating func nextFirstLooks() async throws -> [Double] {
-        try await driver.plan()
         try await driver.submitAll()
         return try await user.rows("SELECT next_poll_at FROM chunks WHERE polls = 0 AND next_poll_at IS NOT NULL").map {
             (try #require($0[0].flatMap { Timestamp($0) }) - driver.now).inSeconds
