@@ -78,6 +78,7 @@ struct PolledTask {
     /// Takes in the results that an answer brings; returns how many instances they end.
     mutating func take(_ answer: PollAnswer) -> (ended: Int, formerlyUnknown: Int) {
         guard case .success(let report) = answer.result else { return (0, 0) }
+        let time = answer.finishedAt.description
         var ended = 0
         var formerlyUnknown = 0
         for index in 0..<size {
@@ -89,7 +90,7 @@ struct PolledTask {
             outputs[index] = result.output
             errorCodes[index] = result.errorCode
             errorMessages[index] = result.errorMessage
-            times[index] = answer.finishedAt.description
+            times[index] = time
             ended += 1
             if state == InstanceLetter.unknown { formerlyUnknown += 1 }
         }
@@ -98,11 +99,12 @@ struct PolledTask {
 
     /// Makes the instances without a result unknown.
     mutating func giveUp(_ why: ServiceFailure, at time: Timestamp) {
+        let text = time.description
         for index in 0..<size where states[index] == InstanceLetter.awaited {
             states[index] = InstanceLetter.unknown
             errorCodes[index] = why.errorCode
             errorMessages[index] = why.message
-            times[index] = time.description
+            times[index] = text
         }
     }
 
@@ -111,7 +113,8 @@ struct PolledTask {
     /// - Parameter finishedAt: of the chunk, if it is finished: times that equal it are not stored.
     func write(finishedAt: Timestamp?, _ db: Database) throws {
         let finishedAt = isLate ? self.finishedAt : finishedAt
-        let times = times.values.allSatisfy { $0 == finishedAt?.description } ? nil : times.column
+        let end = finishedAt?.description
+        let times = times.values.allSatisfy { $0 == end } ? nil : times.column
         try db.cachedStatement(
             sql: """
                 UPDATE chunk_instances
