@@ -32,7 +32,8 @@ struct SubmissionRecorder {
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> [RecordedAnswer] {
-        try db.isolating(answers) { answers in
+        // Whoever has applied the policies before has applied the same.
+        try db.isolating(answers.map { $0.applying(policies) }) { answers in
             var changes = JobChanges()
             var decisions: [RecordedAnswer] = []
             for answer in answers {
@@ -246,5 +247,13 @@ struct SubmissionRecorder {
         guard db.changesCount == 1 else {
             throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
         }
+    }
+}
+
+extension SubmissionAnswer {
+    /// The answer after the error policies are applied to its failure.
+    fileprivate func applying(_ policies: ErrorPolicies) -> SubmissionAnswer {
+        guard case .failure(let failure) = result else { return self }
+        return SubmissionAnswer(claim: claim, result: .failure(failure.applying(policies)), finishedAt: finishedAt)
     }
 }
