@@ -93,7 +93,7 @@ struct BackupTests {
             """
         )
         let error = #expect(throws: BackupError.self) { _ = try backup() }
-        #expect("\(try #require(error))".contains("chunk_instances"))
+        #expect("\(try #require(error))".contains("belongs to a row of chunks that is not there"))
         #expect(!FileManager.default.fileExists(atPath: destination))
     }
 

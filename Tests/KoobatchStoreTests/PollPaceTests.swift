@@ -215,6 +215,7 @@ struct PollPaceTests {
         try await submit(2, ["result_timeout": "8"])
         try await look(at: 8) { _ in nil }
         try await user.user("UPDATE command_jobs SET state = 'queued'")
+        try await driver.prepare()
         try await look(at: 12) { _ in true }
         #expect(try await user.row("SELECT state, pending, succeeded FROM job_status") == ["running", "2", "0"])
         #expect(try await Audit.complaints(user).isEmpty)

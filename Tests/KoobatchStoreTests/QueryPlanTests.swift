@@ -19,7 +19,7 @@ struct QueryPlanTests {
     private static let small = [
         "e", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
         "instance_status",
-        "why", "ahead", "a", "b",
+        "why", "ahead", "a", "b", "outputs",
     ]
 
     static func readsTooMuch(_ step: String) -> Bool {
@@ -80,6 +80,10 @@ struct QueryPlanTests {
             _ = try await driver.turn(claims.map { driver.refused($0) })
         }
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2 AND finished_at IS NULL")
+        // Ahead of SQLite's clock, so that the daemon finds that it has come.
+        _ = try await observer.insertJob(["u"], ["run_at": "'2100-01-01'"])
+        driver.now = Timestamp(millisecondsSinceEpoch: 4_102_444_800_000)
+        _ = try await driver.turn(try await driver.claim().map { driver.refused($0) })
         while try await store.deleteFinished(before: Timestamp("9999-12-31T00:00:00.000Z")) != nil {}
         return seen.value
     }
@@ -112,7 +116,7 @@ struct QueryPlanTests {
         expect("job_progress_scheduled (run_at<?)", in: "SET is_due = 1")
         expect("chunks_next_attempt (next_attempt_at>?)", in: "SELECT min(due)")
         expect("job_progress_scheduled (run_at>?)", in: "SELECT min(due)")
-        expect("job_progress_chores", in: "AND replan_upto IS NOT NULL\n                       AND job_state")
+        expect("job_progress_chores", in: "AND replan_upto IS NOT NULL\n   AND job_state")
         expect("job_progress_chores", in: "AND blocked_chunks > 0")
         expect("job_progress_unfinished (expires_at", in: "AND expires_at <= ?\n")
         expect("job_progress_unfinished (expires_at>?)", in: "SELECT min(expires_at)")

@@ -34,7 +34,7 @@ struct ReaderTests {
         let waiting = try await observer.insertJob(["x", "y", "z"])
         _ = try await observer.insertJob(["later"], ["run_at": "'2999-01-01'"])
         let gauges = try await Reader(path: database.path).gauges(at: driver.now + .seconds(5))
-        #expect(gauges.jobs[.partial] == 1 && gauges.jobs[.running] == 2 && gauges.jobs[.queued] == 1)
+        #expect(gauges.jobs[.partial] == 1 && gauges.jobs[.running] == 1 && gauges.jobs[.queued] == 2)
         let sums = try await observer.read { db in
             try Row.fetchOne(
                 db,
