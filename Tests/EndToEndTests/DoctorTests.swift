@@ -95,10 +95,15 @@ struct DoctorTests {
         try koobatch.shell.run("PRAGMA user_version = 5;")
         #expect(try problem(koobatch).message.contains("is of a pre-release of koobatch"))
         _ = try koobatch.run(["migrate", "--database", path("new.db")])
-        try SQLiteShell(database: path("new.db")).run("PRAGMA wal_checkpoint(TRUNCATE);")
+        let new = SQLiteShell(database: path("new.db"))
+        try new.run("PRAGMA wal_checkpoint(TRUNCATE);")
+        // A page of rows: what is wrong with the schema itself is told otherwise.
+        let page = try #require(
+            UInt64(try new.run("SELECT rootpage FROM sqlite_schema WHERE name = 'error_policies'"))
+        )
         let file = try FileHandle(forUpdating: URL(filePath: path("new.db")))
-        try file.seek(toOffset: 4_096 * 5)
-        try file.write(contentsOf: Data(repeating: 0x5A, count: 4_096 * 3))
+        try file.seek(toOffset: 4_096 * (page - 1))
+        try file.write(contentsOf: Data(repeating: 0x5A, count: 4_096))
         try file.close()
         #expect(try problem(koobatch, ["--database", path("new.db")]).message.hasPrefix("it is damaged"))
     }
