@@ -50,7 +50,9 @@ struct ControlScenarioTests {
         #expect(try koobatch.shell.run("SELECT blocker FROM why WHERE chunk_id IS NULL") == "pause")
         try koobatch.simulator.faults("{}")
         try koobatch.shell.run("UPDATE command_jobs SET state = 'running' WHERE id = 1")
-        try koobatch.wait(for: "SELECT count(*) = 0 FROM chunks WHERE state NOT IN ('finished', 'unknown')")
+        try koobatch.wait(
+            for: "SELECT planned = total AND waiting_chunks + in_flight_chunks = 0 FROM job_progress"
+        )
         #expect(try koobatch.executions().values.allSatisfy { $0 == 1 })
         if !crash { #expect(try koobatch.counts() == "succeeded 1280") }
         try koobatch.expectTruth(answersMayBeLost: crash)
