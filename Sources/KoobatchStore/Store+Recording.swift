@@ -56,6 +56,7 @@ extension Store {
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> SubmissionDecision? {
+        let answer = answer.applying(policies)
         guard try close(answer, db) else { return nil }
         switch answer.result {
         case .success(let accepted):

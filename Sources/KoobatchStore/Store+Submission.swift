@@ -32,6 +32,14 @@ public struct SubmissionAnswer: Sendable {
     }
 }
 
+extension SubmissionAnswer {
+    /// The answer with the error policies applied to its failure; the same once they are.
+    func applying(_ policies: ErrorPolicies) -> SubmissionAnswer {
+        guard case .failure(let failure) = result else { return self }
+        return SubmissionAnswer(claim: claim, result: .failure(failure.applying(policies)), finishedAt: finishedAt)
+    }
+}
+
 /// What became of an answer.
 public enum RecordedAnswer: Hashable, Sendable {
     /// It is recorded, and this was decided about its chunk.

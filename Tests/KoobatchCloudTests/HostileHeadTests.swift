@@ -14,14 +14,20 @@ struct HostileHeadTests {
         return "HTTP/1.1 " + String(repeating: "0", count: 3 - digits.count) + digits + " X\r\n"
     }
 
-    @Test(arguments: 0...999)
-    func `Every status, with a body and without, fails or answers its request`(status: Int) async throws {
+    @Test
+    func `Every status, with a body and without, fails or answers its request`() async throws {
+        // One after the other: each has a server and connections of its own.
+        for status in 0...999 { try await fails(status) }
+    }
+
+    private func fails(_ status: Int) async throws {
         let bodies = ["Content-Length: 2\r\n\r\n{}", "Content-Length: 0\r\n\r\n", "\r\n"]
         for body in status < 200 ? bodies : [bodies[status % 3]] {
             let answer = Array((Self.head(status) + body).utf8)
             let submitted = try await RawExchange.submitting(answer).failure
-            #expect(submitted != nil && submitted?.outcome != .notSent, "\(body)")
-            #expect(try await RawExchange.querying(answer).failure != nil)
+            #expect(submitted != nil && submitted?.outcome != .notSent, "\(status) \(body)")
+            let queried = try await RawExchange.querying(answer).failure
+            #expect(queried != nil, "\(status) \(body)")
         }
     }
 

@@ -84,7 +84,7 @@ struct ViewTests {
                 ["authenticate", "APIG.0301 APIGW.0301"],
                 ["fail", "APIGW.0201 KOOPHONE.API.1323"],
                 ["isolate", "KOOPHONE.API.2005 KOOPHONE.API.2006"],
-                ["retry", "APIG.0308 APIGW.0308 KOOPHONE.API.9999"],
+                ["retry", "APIG.0308 APIGW.0308"],
                 [
                     "split",
                     "KOOPHONE.API.1000 KOOPHONE.API.1001 KOOPHONE.API.1002 KOOPHONE.API.1012 KOOPHONE.API.2004",
@@ -94,6 +94,7 @@ struct ViewTests {
                     "APIGW.0101 KOOPHONE.API.0000 KOOPHONE.API.0001 KOOPHONE.API.0002 KOOPHONE.API.0004 "
                         + "KOOPHONE.API.0005 KOOPHONE.API.1004",
                 ],
+                ["unknown", "KOOPHONE.API.9999"],
             ]
         )
     }

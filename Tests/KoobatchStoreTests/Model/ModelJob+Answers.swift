@@ -23,7 +23,8 @@ extension ModelJob {
         change { job in
             job.chunks[index].attempt = nil
             let sends = job.state == .running || job.state == .paused
-            switch outcome {
+            // An internal error of the API says no more than a lost answer does: the command may have run.
+            switch outcome == .internalError ? .lost : outcome {
             case .accepted, .partly:
                 job.chunks[index].state = .submitted
                 job.chunks[index].deadline = now + .seconds(600)
