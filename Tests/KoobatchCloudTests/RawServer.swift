@@ -18,6 +18,8 @@ final class RawServer: Sendable {
         case answerAtOnce(String)
         /// Writes this, which need not be text, when a request is complete, and closes.
         case answerBytesAndClose([UInt8])
+        /// The same with another answer for each request, in the order in which they come.
+        case answerEachAndClose([[UInt8]])
     }
 
     private let requests = Mutex<[String]>([])
@@ -113,6 +115,8 @@ final class RawServer: Sendable {
                 close(context, after: ByteBuffer(string: answer))
             case .answerBytesAndClose(let answer) where isComplete:
                 close(context, after: ByteBuffer(bytes: answer))
+            case .answerEachAndClose(let answers) where isComplete:
+                close(context, after: ByteBuffer(bytes: answers[server.received.count % answers.count]))
             default:
                 break
             }

@@ -106,7 +106,8 @@ struct FindingTests {
             (.init(.unauthenticated, errorCode: "c", message: "m"), .problem, "credentials", "Renew the token"),
             (.init(.throttled, errorCode: "c", message: "m"), .warning, "endpoint", "Wait"),
             (
-                .init(.refused, httpStatus: 500, errorCode: "c", message: "m"), .problem, "endpoint",
+                .init(.refused, httpStatus: 503, errorCode: "c", message: "m", endpointFault: .suspected), .problem,
+                "endpoint",
                 "The API itself fails"
             ),
             (.init(.refused, httpStatus: 403, errorCode: "c", message: "m"), .problem, "endpoint", "subscribed"),
