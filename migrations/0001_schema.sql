@@ -751,6 +751,7 @@ BEGIN SELECT RAISE(ABORT, 'attempts: go with their command job; DELETE FROM comm
 
 CREATE TRIGGER job_progress_check_insert BEFORE INSERT ON job_progress
 WHEN EXISTS (SELECT 1 FROM job_progress WHERE command_job_id = NEW.command_job_id)
+    OR NOT EXISTS (SELECT 1 FROM command_jobs WHERE id = NEW.command_job_id)
 BEGIN SELECT RAISE(ABORT, 'job_progress: kept by koobatch; insert a row of command_jobs instead'); END;
 
 CREATE TRIGGER job_progress_check_update BEFORE UPDATE ON job_progress
@@ -976,7 +977,7 @@ SELECT command_job_id, NULL AS chunk_id, blocker,
                                            'requests go at ' || iif(requests_per_second >= 1, round(requests_per_second, 1) || ' a second',
                                                 '1 every ' || printf('%.3g', 1 / requests_per_second) || ' seconds')
                                            || ' at most: what the API takes or requests_per_second allows')
-           WHEN 'max_concurrency' THEN in_flight_chunks || ' chunks are in flight, as many as max_concurrency allows'
+           WHEN 'max_concurrency' THEN 'chunks in flight: ' || in_flight_chunks || ', and max_concurrency allows ' || max_concurrency
            WHEN 'serialize_instances' THEN 'chunks whose instances wait for their results in earlier jobs: ' || blocked_chunks
            WHEN 'slow_start' THEN 'few chunks are in flight until the API has accepted one'
            WHEN 'backoff' THEN 'chunks that wait for their next attempt: ' || waiting_chunks || '; see their rows'
@@ -1003,9 +1004,8 @@ SELECT p.command_job_id, NULL, 'results',
        p.job_state || '; chunks in flight, whose answers and results are awaited: ' || p.in_flight_chunks,
        (SELECT max(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), min(next_poll_at)) FROM chunks AS c
          WHERE c.command_job_id = p.command_job_id AND c.state = 'submitted'), NULL
-  FROM command_jobs AS j
-  JOIN job_progress AS p ON p.command_job_id = j.id
- WHERE j.finished_at IS NULL AND p.job_state IN ('cancelled', 'expired')
+  FROM job_progress AS p
+ WHERE p.job_state <> 'paused' AND (p.job_state = 'paused' OR (p.job_state IN ('cancelled', 'expired') AND p.in_flight_chunks > 0))
 UNION ALL
 SELECT c.command_job_id, c.id, 'backoff',
        coalesce((SELECT CASE outcome WHEN 'unknown' THEN 'its last request was sent and the answer lost: '

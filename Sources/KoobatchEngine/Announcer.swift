@@ -3,7 +3,7 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// Says of every job that has finished how it ended, and of every job that was paused, resumed or cancelled that it was,
+/// Says of every job that has finished how it ended, of those that run how far they are, and of every job that was paused, resumed or cancelled that it was,
 /// whoever did it: the daemon, a rule of the job, or a user with an UPDATE.
 ///
 /// These are changes of the database by its own rules; this only looks. It looks a few times a second at most, and what
@@ -13,6 +13,10 @@ public struct Announcer: Service {
     private static let pause = Duration.milliseconds(250)
     /// A transaction can become visible this much later than the time that it wrote.
     private static let overlap = Duration.seconds(2)
+    /// The least time between two lines about the progress of a job.
+    private static let progressPause = Duration.seconds(60)
+    /// Jobs whose progress is told at once.
+    private static let progressLines = 20
 
     private let store: Store
     private let inboxes: Inboxes
@@ -37,6 +41,8 @@ public struct Announcer: Service {
             var since = time.now
             // What is so when the daemon begins is not told.
             var stopped = try await lookAtStopped()
+            var progress: Set<RunningJob> = []
+            var progressAt = time.now
             var isStopping = false
             while !isStopping {
                 isStopping = await inboxes.announcer.take(time: time).isStopping
@@ -47,6 +53,10 @@ public struct Announcer: Service {
                     since = max(since, now + (.zero - Self.overlap))
                     said = Set(finished.filter { $0.finishedAt >= since })
                     stopped = try await tellOfStopped(since: stopped)
+                    if now >= progressAt + Self.progressPause || now < progressAt {
+                        progress = try await tellOfProgress(since: progress)
+                        progressAt = now
+                    }
                 } catch let error as StoreError {
                     throw error
                 } catch {
@@ -81,6 +91,24 @@ public struct Announcer: Service {
         return Dictionary(uniqueKeysWithValues: stopped.map { ($0.id, $0) })
     }
 
+    /// Says how far the jobs are that run and that have got on since the last look.
+    private func tellOfProgress(since last: Set<RunningJob>) async throws -> Set<RunningJob> {
+        let jobs = try await store.runningJobs(limit: Self.progressLines)
+        for job in jobs where !last.contains(job) {
+            logger.info("Job progress", metadata: Self.metadata(of: job.id, job.instances))
+        }
+        return Set(jobs)
+    }
+
+    private static func metadata(of job: CommandJobID, _ instances: [InstanceState: Int]) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            LogKeys.jobID: "\(job.rawValue)",
+            LogKeys.instances: "\(instances.values.reduce(0, +))",
+        ]
+        for (state, count) in instances { metadata["\(LogKeys.instance).\(state.rawValue)"] = "\(count)" }
+        return metadata
+    }
+
     private func tell(of job: StoppedJob) {
         let metadata: Logger.Metadata = [
             LogKeys.jobID: "\(job.id.rawValue)",
@@ -97,13 +125,9 @@ public struct Announcer: Service {
 
     private func announce(_ job: FinishedJob) {
         metrics.finished(job.state)
-        var metadata: Logger.Metadata = [
-            LogKeys.jobID: "\(job.id.rawValue)",
-            LogKeys.jobState: "\(job.state.rawValue)",
-            LogKeys.instances: "\(job.instances.values.reduce(0, +))",
-            LogKeys.seconds: "\(Double(job.duration.wholeMilliseconds) / 1_000)",
-        ]
-        for (state, count) in job.instances { metadata["\(LogKeys.instance).\(state.rawValue)"] = "\(count)" }
+        var metadata = Self.metadata(of: job.id, job.instances)
+        metadata[LogKeys.jobState] = "\(job.state.rawValue)"
+        metadata[LogKeys.seconds] = "\(Double(job.duration.wholeMilliseconds) / 1_000)"
         logger.info("Job finished", metadata: metadata)
     }
 }

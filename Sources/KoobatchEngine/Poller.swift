@@ -153,7 +153,7 @@ public struct Poller: Service {
                 logger.warning("Results could not be asked for", metadata: metadata)
             } else if let ended = result.ended, ended > 0 {
                 metadata[LogKeys.instances] = "\(ended)"
-                logger.info("Results recorded", metadata: metadata)
+                logger.debug("Results recorded", metadata: metadata)
             }
         }
     }

@@ -101,6 +101,7 @@ public struct Submitter: Service {
                     unrecorded = kept
                     if mail.isStopping, inFlight == kept.count { return }
                     trouble.passed()
+                    for claim in turn.claims { logStart(of: claim) }
                     for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = admission.places < wanted ? line.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
@@ -178,6 +179,14 @@ public struct Submitter: Service {
         )
     }
 
+    private func logStart(of claim: ClaimedChunk) {
+        guard let instances = claim.startedInstances else { return }
+        logger.info(
+            "Job started",
+            metadata: [LogKeys.jobID: "\(claim.job.rawValue)", LogKeys.instances: "\(instances)"]
+        )
+    }
+
     private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
         var metadata: Logger.Metadata = [
             LogKeys.jobID: "\(answer.claim.job.rawValue)",
@@ -202,8 +211,8 @@ public struct Submitter: Service {
                 "An answer cannot be recorded, because rows of its job were changed by hand; see koobatch doctor --full",
                 metadata: metadata
             )
-        case .decided(.accept): logger.info("Chunk submitted", metadata: metadata)
-        case .decided(.cancel), .decided(.split): logger.info("Chunk not accepted", metadata: metadata)
+        case .decided(.accept): logger.debug("Chunk submitted", metadata: metadata)
+        case .decided(.cancel), .decided(.split): logger.debug("Chunk not accepted", metadata: metadata)
         case .decided(.retry): logger.warning("Chunk will be retried", metadata: metadata)
         case .decided(.hold): logger.error("Chunk on hold: a person decides", metadata: metadata)
         // What the API refuses of an instance is its result, as the failure of a command is.

@@ -49,7 +49,7 @@ public struct DatabaseClient: Sendable {
             try database.inDatabase { try Migrator.check($0, path: path) }
         } catch let error as DatabaseError {
             switch error.resultCode {
-            case .SQLITE_NOTADB: throw StoreError.foreign(path: path)
+            case .SQLITE_NOTADB, .SQLITE_CORRUPT: throw StoreError(opening: error, path: path)
             case .SQLITE_CANTOPEN, .SQLITE_READONLY:
                 throw StoreError.cannotOpen(path: path, reason: "its log is missing while no daemon runs")
             default: throw StoreError(error, path: path)
@@ -125,6 +125,7 @@ extension StoreError {
             let isCheck = message.hasPrefix(Self.checkPrefix)
             self = .refused(reason: isCheck ? String(message.dropFirst(Self.checkPrefix.count)) : message)
         case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path)
+        case .SQLITE_CORRUPT: self = .damaged(path: path, reason: message)
         case .SQLITE_READONLY: self = .noAccess(path: path, to: .write)
         default: self = .failed(path: path, reason: message)
         }

@@ -34,10 +34,8 @@ public struct MaintenanceConnection: Sendable {
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
             _ = try database.inDatabase { try Migrator.version($0, path: path) }
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
-            throw StoreError.foreign(path: path)
         } catch let error as DatabaseError {
-            throw StoreError.cannotOpen(path: path, reason: "\(error.message ?? "\(error)")")
+            throw StoreError(opening: error, path: path)
         }
         self.path = path
     }

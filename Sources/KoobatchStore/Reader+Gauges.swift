@@ -112,13 +112,17 @@ extension Reader {
         try Timestamp.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT min(max(p.run_at, (SELECT min(c.next_attempt_at)
-                                                FROM chunks AS c
-                                               WHERE c.command_job_id = p.command_job_id
-                                                 AND c.state = 'pending')))
+                    SELECT min(max(p.run_at, iif(p.planned < p.plan_limit,
+                                                 (SELECT created_at FROM command_jobs WHERE id = p.command_job_id),
+                                                 (SELECT min(c.next_attempt_at)
+                                                    FROM chunks AS c
+                                                   WHERE c.command_job_id = p.command_job_id
+                                                     AND c.state = 'pending'
+                                                     AND c.blocked = 0))))
                       FROM job_progress AS p
-                     WHERE p.job_state = 'running'
-                       AND p.waiting_chunks > 0
+                     WHERE p.is_due = 1
+                       AND p.job_state IN ('queued', 'running')
+                       AND (p.waiting_chunks > p.blocked_chunks OR p.planned < p.plan_limit)
                        AND p.run_at <= ?1
                        AND (p.expires_at IS NULL OR p.expires_at > ?1)
                     """

@@ -175,19 +175,20 @@ extension Store {
         }
         if planned == 0, chunks.isEmpty { return ([], 0) }
         let facts = try Self.start(job, at: now, db)
-        var jobDueAt = facts.dueAt
+        var (jobDueAt, started) = (facts.dueAt, facts.started)
         let claims = try chunks.enumerated().map { index, entry in
             let (chunk, instances) = entry
             let requestID = RequestID.random(using: &generator)
             try db.cachedStatement(sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)")
                 .execute(arguments: [chunk, requestID, now])
-            defer { jobDueAt = nil }
+            defer { (jobDueAt, started) = (nil, nil) }
             return ClaimedChunk(
                 chunk: chunk,
                 job: job,
                 attempt: AttemptID(rawValue: db.lastInsertedRowID),
                 request: SubmitRequest(requestID: requestID, command: facts.command, instanceIDs: instances),
                 isNew: index >= waiting,
+                startedInstances: started,
                 jobDueAt: jobDueAt
             )
         }
@@ -247,11 +248,11 @@ extension Store {
         _ job: CommandJobID,
         at now: Timestamp,
         _ db: Database
-    ) throws -> (command: String, dueAt: Timestamp?) {
+    ) throws -> (command: String, dueAt: Timestamp?, started: Int?) {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT j.command, j.state, iif(p.last_served_attempt_id = 0, max(j.created_at, j.run_at), NULL)
+                    SELECT j.command, j.state, iif(p.last_served_attempt_id = 0, max(j.created_at, j.run_at), NULL), p.total
                       FROM command_jobs AS j
                       JOIN job_progress AS p ON p.command_job_id = j.id
                      WHERE j.id = ?
@@ -260,8 +261,9 @@ extension Store {
             arguments: [job]
         )
         guard let row else { throw DatabaseError(resultCode: .SQLITE_ABORT, message: "job \(job.rawValue) is gone") }
-        if row[1] == CommandJobState.queued { try run(job, at: now, db) }
-        return (row[0], row[2])
+        guard row[1] == CommandJobState.queued else { return (row[0], row[2], nil) }
+        try run(job, at: now, db)
+        return (row[0], row[2], row[3])
     }
 
     /// Lets a queued job run.

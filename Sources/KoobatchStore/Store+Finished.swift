@@ -50,6 +50,45 @@ extension Store {
     }
 }
 
+/// How far a job is.
+public struct RunningJob: Hashable, Sendable {
+    /// The job.
+    public let id: CommandJobID
+    /// Its instances by state, without those states that none is in.
+    public let instances: [InstanceState: Int]
+}
+
+extension Store {
+    /// The jobs that run and of which something was sent, those served last first.
+    ///
+    /// - Parameter limit: the most that are read.
+    public func runningJobs(limit: Int) async throws -> [RunningJob] {
+        try await read { db in
+            try Row.fetchAll(
+                db.cachedStatement(
+                    sql: """
+                        SELECT command_job_id,
+                               total - submitted - succeeded - failed - unknown - cancelled - rejected,
+                               submitted, succeeded, failed, unknown, cancelled, rejected
+                          FROM job_progress
+                         WHERE job_state IN ('queued', 'running', 'paused')
+                           AND job_state = 'running'
+                         ORDER BY last_served_attempt_id DESC
+                         LIMIT ?
+                        """
+                ),
+                arguments: [limit]
+            ).map { row in
+                let states: [InstanceState] = [
+                    .pending, .submitted, .succeeded, .failed, .unknown, .cancelled, .rejected,
+                ]
+                let counts = states.enumerated().map { ($1, row[$0 + 1] as Int) }.filter { $0.1 > 0 }
+                return RunningJob(id: row[0], instances: Dictionary(uniqueKeysWithValues: counts))
+            }
+        }
+    }
+}
+
 /// A job that was stopped, and may go on or awaits its last answers.
 public struct StoppedJob: Hashable, Sendable {
     /// The job.

@@ -40,9 +40,12 @@ extension Store {
         guard wanted > 0 else { return cut }
         if !claimant.isSerialized {
             guard let instances = try instances(of: claimant, count: wanted, db) else { return cut }
+            guard instances.count == wanted else {
+                cut.isDamaged = true
+                return cut
+            }
             cut.free = Chunking.chunks(of: instances, size: size).map(Array.init)
             cut.instances = instances.count
-            cut.isDamaged = instances.count < wanted
         } else if let window = preparation.windows[job], window.planned == claimant.planned {
             // Instances that wait are passed over.
             var free: [String] = []

@@ -73,7 +73,13 @@ extension Store {
     private static func stopPolling(_ changes: inout JobChanges, at now: Timestamp, _ db: Database) throws {
         let rows = try Row.fetchAll(
             db,
-            sql: "SELECT command_job_id, count(*) FROM chunks WHERE state = 'submitted' GROUP BY command_job_id"
+            sql: """
+                SELECT command_job_id, count(*)
+                  FROM chunks INDEXED BY chunks_next_poll
+                 WHERE state = 'submitted'
+                   AND next_poll_at IS NOT NULL
+                 GROUP BY command_job_id
+                """
         )
         for row in rows { changes[row[0]].inFlight -= row[1] }
         try db.execute(
@@ -82,8 +88,8 @@ extension Store {
                    SET state        = 'finished',
                        finished_at  = coalesce(finished_at, ?),
                        next_poll_at = NULL
-                 WHERE state = 'submitted'
-                    OR next_poll_at IS NOT NULL
+                 WHERE state IN ('submitted', 'finished')
+                   AND next_poll_at IS NOT NULL
                 """,
             arguments: [now]
         )

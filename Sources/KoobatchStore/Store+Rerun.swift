@@ -19,17 +19,41 @@ extension Store {
         chunks limit: Int,
         except stuck: Set<CommandJobID> = []
     ) async throws -> Bool {
-        // Most often there is none: no write lock for that.
-        guard try await read({ try Self.jobToReplan(at: now, except: stuck, $0) }) != nil else { return false }
-        return try await write { db in
-            guard let job = try Self.jobToReplan(at: now, except: stuck, db) else { return false }
-            try StuckJob.naming(job) { try Self.replan(job, at: now, chunkSize: chunkSize, chunks: limit, db) }
-            return true
+        // Most often there is none: no write lock for that. Nor for finding out what waits for other jobs.
+        let found: (CommandJobID, Set<String>)? = try await read { db in
+            guard let job = try Self.jobToReplan(at: now, except: stuck, db) else { return nil }
+            return (job, try StuckJob.naming(job) { try Self.blockedAgain(of: job, limit: limit, db) })
         }
+        guard let (job, blocked) = found else { return false }
+        try await write { db in
+            guard try job == Self.jobToReplan(at: now, except: stuck, db) else { return }
+            try StuckJob.naming(job) {
+                try Self.replan(job, blocked, at: now, chunkSize: chunkSize, chunks: limit, db)
+            }
+        }
+        return true
+    }
+
+    /// Of the instances that are moved next those that wait for other jobs.
+    private static func blockedAgain(of job: CommandJobID, limit: Int, _ db: Database) throws -> Set<String> {
+        let isSerialized = try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT serialize_instances FROM command_jobs WHERE id = ?"),
+            arguments: [job]
+        )
+        guard isSerialized == true else { return [] }
+        let instances = try chunksToReplan(of: job, limit: limit, db).flatMap { chunk in
+            let list = try String.fetchOne(
+                db.cachedStatement(sql: "SELECT instance_ids FROM chunk_instances WHERE chunk_id = ?"),
+                arguments: [chunk]
+            )
+            return try JSONText.strings(list ?? "[]")
+        }
+        return try self.blocked(instances, of: job, db)
     }
 
     private static func replan(
         _ job: CommandJobID,
+        _ blocked: Set<String>,
         at now: Timestamp,
         chunkSize: Int,
         chunks limit: Int,
@@ -39,9 +63,13 @@ extension Store {
         var changes = JobChanges()
         let old = try chunksToReplan(of: job, limit: limit, db)
         let again = try old.flatMap { try move($0, of: job, &changes, db) }
-        for chunk in Chunking.chunks(of: again, size: chunkSize) {
-            try insert(waiting: Array(chunk), of: job, at: now, db)
-            changes[job].waiting += 1
+        for isBlocked in [false, true] {
+            let instances = again.filter { blocked.contains($0) == isBlocked }
+            for chunk in Chunking.chunks(of: instances, size: chunkSize) {
+                try insert(waiting: Array(chunk), of: job, isBlocked: isBlocked, at: now, db)
+                changes[job].waiting += 1
+                if isBlocked { changes[job].blocked += 1 }
+            }
         }
         try db.cachedStatement(
             sql: """

@@ -13,6 +13,8 @@ public struct ClaimedChunk: Hashable, Sendable {
     public let request: SubmitRequest
     /// Whether it was cut from the list of its job just now.
     public let isNew: Bool
+    /// The instances of its job, for the first chunk that is claimed when the job starts or runs again.
+    public let startedInstances: Int?
     /// When its job was due; set for the first chunk that is ever claimed of it.
     let jobDueAt: Timestamp?
 }

@@ -81,10 +81,8 @@ public struct Store: Sendable {
         let database: DatabaseQueue
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
-        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
-            throw StoreError.foreign(path: path)
         } catch {
-            throw StoreError.cannotOpen(path: path, reason: "\(error)")
+            throw StoreError(opening: error, path: path)
         }
         try database.inDatabase { db in
             // Before the journal mode, which stays in the file.

@@ -1,9 +1,13 @@
+import GRDB
+
 /// What keeps a database from being used, with what to do about it.
 public enum StoreError: Error, Hashable, CustomStringConvertible {
     /// There is no database at the path.
     case missing(path: String)
     /// SQLite cannot open the file.
     case cannotOpen(path: String, reason: String)
+    /// The content of the file is not what SQLite wrote.
+    case damaged(path: String, reason: String)
     /// The file is a database of something else.
     case foreign(path: String)
     /// A newer koobatch has upgraded the database.
@@ -46,6 +50,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "there is no database at \(path); create it with: koobatch migrate"
         case .cannotOpen(let path, let reason):
             "cannot open the database \(path): \(reason); check that its directory exists and that this user may write there"
+        case .damaged(let path, let reason):
+            "the database \(path) is damaged (\(Self.bounded(reason))); stop the daemon, keep the files for examination and restore a backup, or save what can be read: sqlite3 \(path) .recover | sqlite3 mended.db"
         case .foreign(let path):
             "\(path) is a database of another program; give koobatch a file of its own"
         case .newer(let path, let version, let known):
@@ -73,5 +79,28 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
         case .failed(let path, let reason):
             "the database \(path) cannot be used: \(reason)"
         }
+    }
+}
+
+extension StoreError {
+    /// Characters of a reason of SQLite's that are told: it can quote whole statements of a damaged schema.
+    private static let longestReason = 200
+
+    /// The error for what SQLite says when a database is opened.
+    init(opening error: any Error, path: String) {
+        guard let error = error as? DatabaseError else {
+            self = .cannotOpen(path: path, reason: Self.bounded("\(error)"))
+            return
+        }
+        let reason = error.message ?? "\(error)"
+        switch error.resultCode {
+        case .SQLITE_NOTADB: self = .foreign(path: path)
+        case .SQLITE_CORRUPT: self = .damaged(path: path, reason: reason)
+        default: self = .cannotOpen(path: path, reason: Self.bounded(reason))
+        }
+    }
+
+    private static func bounded(_ reason: String) -> String {
+        reason.count <= longestReason ? reason : reason.prefix(longestReason) + " …"
     }
 }

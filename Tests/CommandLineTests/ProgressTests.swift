@@ -112,7 +112,7 @@ struct ProgressTests {
 
     @Test(
         arguments: [
-            (nil, true, nil), ("turn", true, nil), ("results", true, nil),
+            (nil, true, nil), ("queued", true, nil), ("results", true, nil),
             ("circuit", true, "because of circuit, until 2026-12-01 08:00:00 UTC"),
             ("circuit", false, "the daemon is not running; start it with: systemctl start koobatch"),
         ] as [(String?, Bool, String?)]

@@ -21,6 +21,8 @@ struct CredentialTests {
         try koobatch.simulator.tokens(valid: ["t1"])
         try koobatch.wait(for: "SELECT credentials = 'refused' FROM daemon")
         #expect(try koobatch.shell.run("SELECT blocker FROM why WHERE chunk_id IS NULL") == "credentials")
+        // A line is paused before the answers that paused it are recorded.
+        try koobatch.wait(for: "SELECT count(*) > 0 FROM chunks WHERE state = 'pending'")
         #expect(try koobatch.shell.run("SELECT max(attempts) FROM chunks WHERE state = 'pending'") == "0")
         try koobatch.write(secret: "t1", to: "token")
         try koobatch.waitUntilFinished()

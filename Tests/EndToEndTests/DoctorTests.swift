@@ -97,7 +97,6 @@ struct DoctorTests {
         _ = try koobatch.run(["migrate", "--database", path("new.db")])
         let new = SQLiteShell(database: path("new.db"))
         try new.run("PRAGMA wal_checkpoint(TRUNCATE);")
-        // A page of rows: what is wrong with the schema itself is told otherwise.
         let page = try #require(
             UInt64(try new.run("SELECT rootpage FROM sqlite_schema WHERE name = 'error_policies'"))
         )
@@ -106,6 +105,13 @@ struct DoctorTests {
         try file.write(contentsOf: Data(repeating: 0x5A, count: 4_096))
         try file.close()
         #expect(try problem(koobatch, ["--database", path("new.db")]).message.hasPrefix("it is damaged"))
+        _ = try koobatch.run(["migrate", "--database", path("schema.db")])
+        try SQLiteShell(database: path("schema.db")).run(
+            "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE VIEW ' || hex(zeroblob(6000)) WHERE name = 'why';"
+        )
+        let schema = try problem(koobatch, ["--database", path("schema.db")]).message
+        #expect(schema.contains("is damaged (malformed database schema (why)") && schema.contains(".recover"))
+        #expect(schema.count < 600)
     }
 
     @Test("explains what keeps another user from the database", .enabled(if: geteuid() == 0))

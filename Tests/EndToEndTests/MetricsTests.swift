@@ -109,8 +109,9 @@ struct MetricsTests {
         #expect(try run.errors.contains("metrics.file: must be an absolute path that ends in .prom, not koobatch.txt"))
     }
 
-    @Test("the log has a line for each chunk's submission and results and one for the job, and is JSON throughout")
-    func log() throws {
+    @Test("the log tells of jobs, of each chunk at debug, and is JSON throughout", arguments: ["info", "debug"])
+    func log(level: String) throws {
+        try koobatch.configure(settings: "log: {level: \(level), format: json}\n\(Koobatch.eager)")
         try koobatch.simulator.faults(
             #"{"instances": {"bad*": {"fail": {"error_code": "CPS0005", "error_msg": "a \"b\"\n\u001bc"}}}}"#
         )
@@ -124,8 +125,10 @@ struct MetricsTests {
             try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
         }
         let messages = Dictionary(grouping: lines) { $0["message"] ?? "" }
-        #expect(Set(messages.keys) == ["Started", "Chunk submitted", "Results recorded", "Job finished", "Stopped"])
-        #expect(messages["Chunk submitted"]?.count == 2)
+        let ofChunks = Set(level == "debug" ? ["Chunk submitted", "Results recorded"] : [])
+        #expect(Set(messages.keys) == ofChunks.union(["Started", "Job started", "Job finished", "Stopped"]))
+        #expect(messages["Chunk submitted"]?.count == (level == "debug" ? 2 : nil))
+        #expect(messages["Job started"]?.map { $0["instance.count"] } == ["64"])
         let finished = try #require(messages["Job finished"]).sorted {
             $0["command_job.id"] ?? "" < $1["command_job.id"] ?? ""
         }

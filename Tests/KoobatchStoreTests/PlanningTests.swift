@@ -1,6 +1,7 @@
 import GRDB
 import KoobatchCore
 import KoobatchStore
+import TestSupport
 import Testing
 
 @Suite("Planning", .database)
@@ -44,6 +45,61 @@ struct PlanningTests {
         #expect(try await user.row("SELECT count(*), sum(size) FROM chunks") == ["3", "96"])
         #expect(try await user.row("SELECT planned FROM job_progress") == ["96"])
         #expect(try await Audit.complaints(user).isEmpty)
+    }
+
+    @Test(
+        "cuts every instance of every job once, of many large jobs at once",
+        arguments: [
+            (jobs: 3, instances: 12_000...12_000, seed: 1),
+            (jobs: 2, instances: 8_000...50_000, seed: 2),
+            (jobs: 12, instances: 1_000...20_000, seed: 3),
+        ] as [(jobs: Int, instances: ClosedRange<Int>, seed: UInt64)]
+    )
+    mutating func manyLarge(jobs: Int, instances: ClosedRange<Int>, seed: UInt64) async throws {
+        var generator = SeededGenerator(seed: seed)
+        for job in 0..<jobs {
+            let count = Int.random(in: instances, using: &generator)
+            _ = try await user.insertJob((0..<count).map { "j\(job)-\($0)" })
+        }
+        while case let claims = try await driver.claim(97), !claims.isEmpty {}
+        let wrong = try await user.rows(
+            """
+            SELECT p.command_job_id, p.total, p.planned,
+                   (SELECT count(DISTINCT e.value)
+                      FROM chunks AS c
+                      JOIN chunk_instances AS d ON d.chunk_id = c.id
+                      JOIN json_each(d.instance_ids) AS e
+                     WHERE c.command_job_id = p.command_job_id) AS cut
+              FROM job_progress AS p
+             WHERE cut <> p.total OR p.planned <> p.total
+            """
+        )
+        #expect(wrong.isEmpty, "seed \(seed)")
+    }
+
+    @Test("pauses a job whose list was damaged, says so, and cuts the jobs behind it", arguments: [20_000, 100])
+    mutating func damaged(_ size: Int) async throws {
+        _ = try await user.insertJob(instances(size))
+        let other = try await user.insertJob(instances(100))
+        try await user.writeWithoutTransaction { db in
+            try db.execute(
+                sql: """
+                    PRAGMA writable_schema = ON;
+                    DELETE FROM sqlite_schema WHERE type = 'trigger';
+                    PRAGMA writable_schema = RESET;
+                    UPDATE command_jobs SET instance_ids = '["a"]' WHERE id = 1;
+                    """
+            )
+        }
+        var claims: [ClaimedChunk] = []
+        while case let more = try await driver.claim(), !more.isEmpty { claims += more }
+        #expect(claims.filter { $0.job == other }.flatMap(\.request.instanceIDs) == instances(100))
+        #expect(claims.allSatisfy { $0.job == other })
+        #expect(
+            try await user.row("SELECT state, state_reason FROM command_jobs WHERE id = 1") == [
+                "paused", "damaged: instance_ids cannot be read any more; cancel the job and insert it again",
+            ]
+        )
     }
 
     @Test("cuts nothing of a job that was stopped meanwhile", arguments: ["cancelled", "paused"])
