@@ -24,9 +24,13 @@ struct Acceptance {
     var prefix = ""
     var suffix = ""
 
+    /// The instances that were asked for.
+    private let asked: Set<String>
+
     init(task: String, entries: [Entry]) {
         self.task = "\"\(task)\""
         self.entries = entries
+        asked = Set(entries.map(\.instance))
     }
 
     var text: String {
@@ -47,8 +51,10 @@ struct Acceptance {
         let name = task.hasPrefix("\"") ? String(task.dropFirst().dropLast()) : task
         let pairs = Set(entries.map { [$0.instance, $0.job] })
         let instances = Dictionary(pairs.map { ($0[0], 1) }, uniquingKeysWith: +)
-        let jobs = Dictionary(pairs.map { ($0[1], 1) }, uniquingKeysWith: +)
-        return pairs.filter { instances[$0[0]] == 1 && jobs[$0[1]] == 1 }
+        // Without strictness a job that is given to a stranger too counts as that of the instance that was asked for.
+        let owned = HostileText.isStrict ? pairs : pairs.filter { asked.contains($0[0]) }
+        let jobs = Dictionary(owned.map { ($0[1], 1) }, uniquingKeysWith: +)
+        return pairs.filter { instances[$0[0]] == 1 && jobs[$0[1], default: 1] == 1 }
             .map { AnswerScript.Mapping(task: name, instance: $0[0], job: $0[1]) }
     }
 }

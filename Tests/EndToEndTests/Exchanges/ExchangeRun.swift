@@ -12,14 +12,16 @@ final class ExchangeRun {
     let server: HostileServer
     var invariants = ExchangeInvariants(secret: secret)
     private var dice: Dice
+    private let mostInstances: Int
 
     /// Starts a daemon with settings of the seed's choice.
     init(seed: UInt64) throws {
         dice = Dice(seed: seed, subject: "run")
+        let size = dice.pick(1, 3, 5, 32)
+        mostInstances = size == 32 ? 100 : size * 20
         server = try HostileServer(HostileCloud(seed: seed, secret: Self.secret))
         koobatch = try Koobatch()
         try koobatch.write(secret: Self.secret, to: "token")
-        let size = dice.pick(1, 3, 5, 32)
         try koobatch.configure(
             endpoint: server.endpoint,
             settings: """
@@ -38,7 +40,7 @@ final class ExchangeRun {
         let before = try koobatch.row("SELECT count(*) FROM attempts")[0]
         for (index, policy) in ["retry", "hold", "hold", "fail"].enumerated() {
             _ = try koobatch.insert(
-                instances: dice.int(1...dice.pick(3, 40, 100)),
+                instances: dice.int(1...dice.pick(3, mostInstances / 2, mostInstances)),
                 prefix: "\(policy.prefix(1))\(number)\(["a", "b", "c", "d"][index])",
                 columns: [("on_unknown", "'\(policy)'"), ("max_attempts", dice.pick("1", "3", "1000"))]
             )
@@ -53,7 +55,9 @@ final class ExchangeRun {
                               AND (planned < total OR waiting_chunks + in_flight_chunks > 0))
                 """
         )
-        return try complaints() + recovery() + settlement() + complaints()
+        let broken = try complaints() + recovery()
+        // What does not come to an end would only be waited for again.
+        return broken.isEmpty ? try settlement() + complaints() : broken
     }
 
     /// Ends the daemon in order and looks once more.
@@ -76,18 +80,20 @@ final class ExchangeRun {
     private func recovery() throws -> [String] {
         server.behave(true)
         let deadline = ContinuousClock.now + Self.patience
+        let isIdle = """
+            SELECT count(*) = 0
+              FROM command_jobs AS j
+              JOIN job_progress AS p ON p.command_job_id = j.id
+             WHERE j.finished_at IS NULL
+               AND j.state <> 'paused'
+               AND (p.held_chunks = 0 OR p.waiting_chunks + p.in_flight_chunks > 0 OR p.planned < p.total)
+            """
         repeat {
-            try koobatch.wait(
-                for: """
-                    SELECT count(*) = 0
-                      FROM command_jobs AS j
-                      JOIN job_progress AS p ON p.command_job_id = j.id
-                     WHERE j.finished_at IS NULL
-                       AND j.state <> 'paused'
-                       AND (p.held_chunks = 0 OR p.waiting_chunks + p.in_flight_chunks > 0 OR p.planned < p.total)
-                    """,
-                within: Self.patience
-            )
+            do {
+                try koobatch.wait(for: isIdle, within: Self.patience)
+            } catch is Koobatch.Timeout {
+                return try awaited()
+            }
             // A job of which everything was refused waits for a person, who has it go on.
             let resumed = try koobatch.shell.run(
                 "UPDATE command_jobs SET state = 'running' WHERE state = 'paused' RETURNING id;"
@@ -98,6 +104,29 @@ final class ExchangeRun {
             "SELECT id, state, state_reason FROM command_jobs WHERE on_unknown <> 'hold' AND finished_at IS NULL"
         )
         return unfinished.isEmpty ? [] : ["not finished within \(Self.patience): \(unfinished)"]
+    }
+
+    /// The jobs of the API whose results are awaited, and where they come from.
+    private func awaited() throws -> [String] {
+        let truth = server.truth
+        let state = try koobatch.shell.run(
+            """
+            .mode line
+            SELECT * FROM daemon;
+            SELECT * FROM chunks WHERE state IN ('pending', 'submitting', 'submitted');
+            SELECT * FROM why;
+            """
+        )
+        let rows = try koobatch.shell.rows(
+            "SELECT task_id, job_id, instance_id FROM instance_status WHERE state = 'submitted' LIMIT 3"
+        )
+        return ["not finished within \(Self.patience), after \(truth.exchanges) exchanges: \(state)"]
+            + rows.map { row in
+                let submission = truth.submissions.last { $0.mappings.contains { $0.task == row[0] } }
+                let jobs = truth.jobs[row[0]] ?? []
+                return
+                    "no result: \(row) asked for \(truth.queries[row[0], default: 0]) times of \(jobs), \(submission?.description ?? "never sent")"
+            }
     }
 
     /// A person settles what is held: a part is sent again, the rest given up.

@@ -20,6 +20,8 @@ struct ExchangeTruth {
     private(set) var submissions: [Submission] = []
     /// The jobs that were named under each task.
     private(set) var jobs: [String: [String]] = [:]
+    /// How often each task was asked for.
+    private(set) var queries: [String: Int] = [:]
     /// Exchanges by kind of mutation; those with several count for each.
     private(set) var counts: [String: Int] = [:]
     private(set) var exchanges = 0
@@ -43,6 +45,10 @@ struct ExchangeTruth {
     mutating func count(_ kinds: [String]) {
         exchanges += 1
         for kind in kinds.isEmpty ? ["valid"] : kinds { counts[kind, default: 0] += 1 }
+    }
+
+    mutating func noteQuery(of task: String) {
+        queries[task, default: 0] += 1
     }
 
     mutating func complain(_ complaint: String) {

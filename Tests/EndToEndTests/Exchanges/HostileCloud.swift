@@ -54,6 +54,7 @@ struct HostileCloud {
             script = submission(instances)
             truth.note(script, for: requestID, instances: instances)
         case .query(let task):
+            truth.noteQuery(of: task)
             script = query(task)
         case .other:
             truth.complain("request \(requestID) for no path of the API")

@@ -85,8 +85,11 @@ struct QueryAnswer {
             kind = "status"
         case 4:
             let other = results[dice.int(0...results.count - 1)].job
-            results[index].extra = dice.pick(#","status":1,"execute_msg":"""#, #","job_id":"\#(other)""#)
-            if other != results[index].job { results.removeAll { $0.job == other } }
+            results[index].extra = #","status":1,"execute_msg":"""#
+            if HostileText.isStrict, other != results[index].job, dice.percent(50) {
+                results[index].extra = #","job_id":"\#(other)""#
+                results.removeAll { $0.job == other }
+            }
             kind = "duplicate-name"
         case 5:
             code = dice.pick("0", "null", #""KOOPHONE.API.1000""#, #""KOOPHONE.API.9999""#, "{}", #""x""#)
