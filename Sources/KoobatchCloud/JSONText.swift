@@ -4,8 +4,13 @@ extension [UInt8] {
 
     /// Appends a text as a string of JSON, quotes included.
     mutating func appendJSON(_ text: String) {
+        appendJSON(text.utf8)
+    }
+
+    /// Appends the UTF-8 of a text as a string of JSON, quotes included.
+    mutating func appendJSON(_ text: some Sequence<UInt8>) {
         append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
+        for byte in text {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 self += [UInt8(ascii: "\\"), byte]

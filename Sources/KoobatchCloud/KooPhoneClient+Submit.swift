@@ -10,7 +10,7 @@ extension KooPhoneClient {
             "/v1/instances/async-command",
             requestID: request.requestID,
             body: SubmitBody(request).bytes,
-            reader: { SubmissionReader(asked: request.instanceIDs, hiding: $0) }
+            reader: { SubmissionReader(asked: request.instances, hiding: $0) }
         )
         if answer.extras > 0 {
             logger.warning(
@@ -31,14 +31,11 @@ private struct SubmitBody {
     private(set) var bytes: [UInt8] = []
 
     init(_ request: SubmitRequest) {
-        bytes.reserveCapacity(64 + request.command.utf8.count + request.instanceIDs.count * 35)
+        bytes.reserveCapacity(40 + request.command.utf8.count + request.instances.json.utf8.count)
         bytes += Array(#"{"command":"#.utf8)
         bytes.appendJSON(request.command)
-        bytes += Array(#","instance_ids":["#.utf8)
-        for (index, instance) in request.instanceIDs.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes.appendJSON(instance)
-        }
-        bytes += Array("]}".utf8)
+        bytes += Array(#","instance_ids":"#.utf8)
+        bytes += request.instances.json.utf8
+        bytes.append(UInt8(ascii: "}"))
     }
 }

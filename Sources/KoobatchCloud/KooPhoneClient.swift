@@ -143,7 +143,8 @@ extension KooPhoneClient {
         do {
             let answer = try await exchange(request, body: body)
             look(answer)
-            let content = try answer.content(reader(redactor), hiding: redactor, now: now())
+            let hiding = answer.body.withUnsafeReadableBytes { redactor.reduced(to: $0) }
+            let content = try answer.content(reader(hiding), hiding: hiding, now: now())
             authorizer.accepted()
             return content
         } catch {

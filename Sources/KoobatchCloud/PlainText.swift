@@ -26,6 +26,11 @@ enum PlainText {
     /// Whether the text has between one and so many characters, all of them visible ASCII: what goes into a path, a column and
     /// a terminal as it is.
     static func isIdentifier(_ text: String, longest: Int) -> Bool {
-        (1...longest).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        isIdentifier(text.utf8, longest: longest)
+    }
+
+    /// The same of the text's UTF-8.
+    static func isIdentifier(_ text: some Collection<UInt8>, longest: Int) -> Bool {
+        (1...longest).contains(text.count) && text.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 }

@@ -18,6 +18,11 @@ struct Redactor: Sendable {
         !secret.isEmpty && Self.first(beginning, in: bytes, from: 0) != nil
     }
 
+    /// What has to be hidden in the strings of a JSON text: nothing where the secret is not in it and no escape can spell it.
+    func reduced(to json: UnsafeRawBufferPointer) -> Redactor {
+        isIn(json) || json.contains(UInt8(ascii: "\\")) ? self : Redactor("")
+    }
+
     /// Whether the text holds the secret or its beginning.
     func isIn(_ text: String) -> Bool {
         var text = text

@@ -6,24 +6,29 @@ struct SubmissionReader: DataReader {
     private static let longestTaskID = 32
     private static let longestJobID = 64
 
-    private let asked: [String]
+    private let asked: InstanceIDs
     private let redactor: Redactor
     private var taskID: String?
     private var hasMappings = false
-    private var jobIDs: [String?]
+    /// For each instance where its job id is in `names`; empty where there is none.
+    private var jobIDs: [Range<Int>]
+    private var names: [UInt8] = []
     private var isAmbiguous: [Bool]
     private var positions: [String: Int]?
-    /// Where the mapping of the next instance is expected: the API answers in the order of the request.
+    /// The instance whose mapping is expected next, and where its id begins in the list: the API answers in the order of the
+    /// request.
     private var expected = 0
+    private var expectedOffset = 2
     private var elements = 0
     private var foreign = 0
 
     /// A reader of the answer to a request for these instances.
-    init(asked: [String], hiding redactor: Redactor) {
+    init(asked: InstanceIDs, hiding redactor: Redactor) {
         self.asked = asked
         self.redactor = redactor
-        jobIDs = Array(repeating: nil, count: asked.count)
+        jobIDs = Array(repeating: 0..<0, count: asked.count)
         isAmbiguous = Array(repeating: false, count: asked.count)
+        names.reserveCapacity(asked.count * 32)
     }
 
     var holdsResult: Bool { taskID?.isEmpty == false || elements > 0 }
@@ -66,24 +71,51 @@ struct SubmissionReader: DataReader {
                 try scanner.skip()
             }
         }
-        guard let instance, let jobID = job?.text, PlainText.isIdentifier(jobID, longest: Self.longestJobID),
-            !redactor.isIn(jobID)
-        else { return }
+        guard let instance, let job, let jobID = take(job) else { return }
         guard let position = position(of: instance) else {
             foreign += 1
             return
         }
-        if let known = jobIDs[position], known != jobID { isAmbiguous[position] = true }
+        let known = jobIDs[position]
+        if !known.isEmpty, !names[known].elementsEqual(names[jobID]) { isAmbiguous[position] = true }
         jobIDs[position] = jobID
-        expected = position + 1
+    }
+
+    /// Keeps a job id that can be taken as it is: 1 to 64 visible ASCII characters, and no secret.
+    private mutating func take(_ job: JSONScanner.RawString) -> Range<Int>? {
+        let start = names.count
+        if job.hasEscapes {
+            let text = job.text
+            guard PlainText.isIdentifier(text, longest: Self.longestJobID), !redactor.isIn(text) else { return nil }
+            names += text.utf8
+        } else {
+            guard PlainText.isIdentifier(job.bytes, longest: Self.longestJobID), !redactor.isIn(job.bytes) else {
+                return nil
+            }
+            names += job.bytes
+        }
+        return start..<names.count
     }
 
     private mutating func position(of instance: JSONScanner.RawString) -> Int? {
-        if expected < asked.count, instance.equals(asked[expected]) { return expected }
+        if isExpected(instance) {
+            defer {
+                expected += 1
+                expectedOffset += instance.bytes.count + 3
+            }
+            return expected
+        }
         if positions == nil {
-            positions = Dictionary(zip(asked, asked.indices), uniquingKeysWith: { first, _ in first })
+            positions = Dictionary(zip(asked.list, 0..<asked.count), uniquingKeysWith: { first, _ in first })
         }
         return positions?[instance.text]
+    }
+
+    /// Whether it is the id that stands next in the list, up to its closing quote.
+    private func isExpected(_ instance: JSONScanner.RawString) -> Bool {
+        guard expected < asked.count, !instance.hasEscapes else { return false }
+        let list = asked.json.utf8.dropFirst(expectedOffset)
+        return list.starts(with: instance.bytes) && list.dropFirst(instance.bytes.count).first == UInt8(ascii: "\"")
     }
 
     /// The acceptance, and how many mappings it holds that were not asked for.
@@ -102,38 +134,58 @@ struct SubmissionReader: DataReader {
         }
         guard hasMappings else { throw .badAnswer("data.cmd_jobs is missing", status: 200) }
         let usable = usableJobIDs
-        let named = jobIDs.count { $0 != nil }
-        let isContradictory = usable.count { $0 != nil } < named
-        guard usable.contains(where: { $0 != nil }) else {
+        let named = jobIDs.count { !$0.isEmpty }
+        let usableCount = usable.count { !$0.isEmpty }
+        guard usableCount > 0 else {
             throw Self.mismatch(
                 "the task_id \(taskID) names none of the \(asked.count) instances of the request usably"
             )
         }
-        if foreign > 0, isContradictory {
+        if foreign > 0, usableCount < named {
             throw Self.mismatch(
                 "the task_id \(taskID) names \(foreign) other instances, and some instances or jobs twice"
             )
         }
-        var answer: [String: String] = [:]
-        var missing: [String] = []
-        answer.reserveCapacity(asked.count)
-        for (instance, job) in zip(asked, usable) {
-            if let job { answer[instance] = job } else { missing.append(instance) }
-        }
-        return (SubmitAnswer(taskID: taskID, jobIDs: answer, missing: missing), foreign)
+        return (answer(taskID, usable), foreign)
     }
 
-    private var usableJobIDs: [String?] {
+    private func answer(_ taskID: String, _ usable: [Range<Int>]) -> SubmitAnswer {
+        var text: [UInt8] = [UInt8(ascii: "[")]
+        text.reserveCapacity(names.count + 4 * usable.count + 1)
+        var missing: [Int] = []
+        for (position, range) in usable.enumerated() {
+            if position > 0 { text.append(UInt8(ascii: ",")) }
+            if range.isEmpty {
+                text += "null".utf8
+                missing.append(position)
+            } else {
+                text.appendJSON(names[range])
+            }
+        }
+        text.append(UInt8(ascii: "]"))
+        return SubmitAnswer(taskID: taskID, jobIDs: String(decoding: text, as: UTF8.self), missing: missing)
+    }
+
+    /// The job ids without those of an instance that has two, and without those that two instances have.
+    private var usableJobIDs: [Range<Int>] {
         var usable = jobIDs
-        for (position, isAmbiguous) in isAmbiguous.enumerated() where isAmbiguous { usable[position] = nil }
-        var owners: [String: Int] = [:]
-        owners.reserveCapacity(usable.count)
-        for case (let position, let job?) in usable.enumerated() {
-            guard let other = owners.updateValue(position, forKey: job) else { continue }
-            usable[position] = nil
-            usable[other] = nil
+        for (position, isAmbiguous) in isAmbiguous.enumerated() where isAmbiguous { usable[position] = 0..<0 }
+        // Sorted, equal ones meet; by a number that equal ones share, which is cheaper than by the bytes.
+        let marks = usable.indices.filter { !usable[$0].isEmpty }
+            .map { (mark: mark(of: usable[$0]), position: $0) }
+            .sorted { $0.mark < $1.mark }
+        guard zip(marks, marks.dropFirst()).contains(where: { $0.mark == $1.mark }) else { return usable }
+        var owners: [ArraySlice<UInt8>: Int] = [:]
+        for (_, position) in marks {
+            guard let other = owners.updateValue(position, forKey: names[jobIDs[position]]) else { continue }
+            usable[position] = 0..<0
+            usable[other] = 0..<0
         }
         return usable
+    }
+
+    private func mark(of range: Range<Int>) -> UInt64 {
+        names[range].reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 
     private static func mismatch(_ flaw: String) -> ServiceFailure {

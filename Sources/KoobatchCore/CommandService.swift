@@ -31,14 +31,14 @@ public struct SubmitRequest: Hashable, Sendable {
     public let requestID: RequestID
     /// The shell command, 1 to 1,024 bytes.
     public let command: String
-    /// Distinct instance ids, at least one.
-    public let instanceIDs: [String]
+    /// The instances, at least one.
+    public let instances: InstanceIDs
 
     /// Creates a request.
-    public init(requestID: RequestID, command: String, instanceIDs: [String]) {
+    public init(requestID: RequestID, command: String, instances: InstanceIDs) {
         self.requestID = requestID
         self.command = command
-        self.instanceIDs = instanceIDs
+        self.instances = instances
     }
 }
 
@@ -46,13 +46,14 @@ public struct SubmitRequest: Hashable, Sendable {
 public struct SubmitAnswer: Hashable, Sendable {
     /// The task, 1 to 32 characters.
     public let taskID: String
-    /// The `job_id` of each instance that the answer names; every instance was asked for, none twice.
-    public let jobIDs: [String: String]
-    /// Instances that were asked for and that the answer leaves out: whether the command runs on them is unknown.
-    public let missing: [String]
+    /// A JSON array of the `job_id` of each instance in the order of the request, all of them different; `null` where the
+    /// answer leaves the instance out.
+    public let jobIDs: String
+    /// The positions of the instances that the answer leaves out, ascending: whether the command runs on them is unknown.
+    public let missing: [Int]
 
     /// Creates an answer; the caller has validated it.
-    public init(taskID: String, jobIDs: [String: String], missing: [String] = []) {
+    public init(taskID: String, jobIDs: String, missing: [Int] = []) {
         self.taskID = taskID
         self.jobIDs = jobIDs
         self.missing = missing

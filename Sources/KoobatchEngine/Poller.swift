@@ -99,6 +99,11 @@ public struct Poller: Service {
                     throw error
                 } catch {
                     wakeAt = now + trouble.failed(error)
+                    guard mail.isStopping else { continue }
+                    // What they say is asked for again after the next start: no reason to stay.
+                    busy.subtract((unrecorded + unjudged).map(\.poll.chunk))
+                    (unrecorded, unjudged) = ([], [])
+                    if busy.isEmpty { return }
                 }
             }
         }

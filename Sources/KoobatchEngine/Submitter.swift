@@ -196,7 +196,7 @@ public struct Submitter: Service {
         switch answer.result {
         case .success(let accepted):
             metadata[LogKeys.taskID] = "\(accepted.taskID)"
-            metadata[LogKeys.instances] = "\(accepted.jobIDs.count)"
+            metadata[LogKeys.instances] = "\(answer.claim.request.instances.count - accepted.missing.count)"
         case .failure(let failure):
             metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
             metadata[LogKeys.code] = "\(failure.errorCode)"

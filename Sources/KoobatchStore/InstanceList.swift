@@ -18,27 +18,65 @@ struct InstanceList: Sendable {
         if json.utf8.contains(UInt8(ascii: "\\")) {
             text = Array(JSONText.array(try JSONDecoder().decode([String].self, from: Data(json.utf8))).utf8)
         } else {
-            text = Array(json.utf8)
+            // Without the white space that may stand between ids.
+            text = json.utf8.filter { $0 > 0x20 }
         }
     }
 
     /// The size in bytes.
     var size: Int { text.count }
 
-    /// The instances from a number on; fewer than `count` where the list ends.
-    mutating func instances(from first: Int, count: Int) -> [String] {
+    /// The instances from a number on, cut into chunks; fewer than `count` where the list ends.
+    mutating func chunks(from first: Int, count: Int, size: Int) -> [InstanceIDs] {
         if first < index { (offset, index) = (0, 0) }
-        var found: [String] = []
-        found.reserveCapacity(count)
+        skip(to: first)
+        var chunks: [InstanceIDs] = []
+        chunks.reserveCapacity((count + size - 1) / size)
+        var left = count
+        while left > 0, let chunk = chunk(of: min(size, left)) {
+            chunks.append(chunk)
+            left -= chunk.count
+        }
+        return chunks
+    }
+
+    private mutating func skip(to first: Int) {
         text.withUnsafeBufferPointer { bytes in
-            while found.count < count, let begin = bytes[offset...].firstIndex(of: UInt8(ascii: "\"")) {
-                guard let end = bytes[(begin + 1)...].firstIndex(of: UInt8(ascii: "\"")) else { break }
-                if index >= first { found.append(String(decoding: bytes[(begin + 1)..<end], as: UTF8.self)) }
-                offset = end + 1
-                index += 1
+            while index < first, let end = Self.end(of: 1, in: bytes, from: offset) {
+                (offset, index) = (end.offset, index + 1)
             }
         }
-        return found
+    }
+
+    /// The next instances; `nil` at the end of the list, or where it is damaged.
+    private mutating func chunk(of count: Int) -> InstanceIDs? {
+        text.withUnsafeBufferPointer { bytes in
+            guard let (end, found) = Self.end(of: count, in: bytes, from: offset) else { return nil }
+            // From the first quote to the last.
+            var json: [UInt8] = [UInt8(ascii: "[")]
+            json += bytes[(offset + 1)..<end]
+            json.append(UInt8(ascii: "]"))
+            (offset, index) = (end, index + found)
+            return InstanceIDs(json: String(decoding: json, as: UTF8.self))
+        }
+    }
+
+    /// Where up to so many ids end that follow a bracket or comma at an offset; `nil` if there is none.
+    private static func end(
+        of count: Int,
+        in bytes: UnsafeBufferPointer<UInt8>,
+        from offset: Int
+    ) -> (offset: Int, count: Int)? {
+        var at = offset
+        var found = 0
+        while found < count, at + 1 < bytes.count, bytes[at + 1] == UInt8(ascii: "\"") {
+            var close = at + 2
+            while close < bytes.count, bytes[close] != UInt8(ascii: "\"") { close += 1 }
+            guard close < bytes.count else { break }
+            at = close + 1
+            found += 1
+        }
+        return found > 0 ? (at, found) : nil
     }
 }
 
@@ -78,15 +116,15 @@ final class InstanceLists: Sendable {
         }
     }
 
-    /// Instances of a list that is kept; `nil` if it is not.
-    func instances(of job: CommandJobID, from first: Int, count: Int) -> [String]? {
+    /// Chunks of a list that is kept; `nil` if it is not.
+    func chunks(of job: CommandJobID, from first: Int, count: Int, size: Int) -> [InstanceIDs]? {
         state.withLock { state in
             guard state.lists[job] != nil else { return nil }
             if state.order.last != job {
                 state.order.removeAll { $0 == job }
                 state.order.append(job)
             }
-            return state.lists[job]?.instances(from: first, count: count)
+            return state.lists[job]?.chunks(from: first, count: count, size: size)
         }
     }
 

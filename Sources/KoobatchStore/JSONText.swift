@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import KoobatchCore
 
 /// JSON that goes into or comes out of the database as text.
@@ -96,5 +97,17 @@ enum JSONText {
             }
         }
         text += "\""
+    }
+}
+
+extension InstanceIDs {
+    /// Reads a document of `chunk_instances`.
+    ///
+    /// - Throws: an error that concerns its row only, for what koobatch does not write.
+    init(document: String) throws {
+        guard let ids = InstanceIDs(json: document) else {
+            throw DatabaseError(resultCode: .SQLITE_CONSTRAINT, message: "instance_ids of a chunk are damaged")
+        }
+        self = ids
     }
 }

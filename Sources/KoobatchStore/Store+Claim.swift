@@ -186,7 +186,7 @@ extension Store {
                 chunk: chunk,
                 job: job,
                 attempt: AttemptID(rawValue: db.lastInsertedRowID),
-                request: SubmitRequest(requestID: requestID, command: facts.command, instanceIDs: instances),
+                request: SubmitRequest(requestID: requestID, command: facts.command, instances: instances),
                 isNew: index >= waiting,
                 startedInstances: started,
                 jobDueAt: jobDueAt
@@ -212,7 +212,7 @@ extension Store {
         places: Int,
         now: Timestamp,
         _ db: Database
-    ) throws -> [(ChunkID, [String])] {
+    ) throws -> [(ChunkID, InstanceIDs)] {
         let rows = try Row.fetchAll(
             db.cachedStatement(
                 sql: """
@@ -240,7 +240,7 @@ extension Store {
                    AND state = 'pending'
                 """
         ).execute(arguments: [JSONText.array(rows.map { $0[0] as Int64 })])
-        return try rows.map { ($0[0], try JSONText.strings($0[1])) }
+        return try rows.map { ($0[0], try InstanceIDs(document: $0[1])) }
     }
 
     /// Lets a queued job run, and reads what its requests need.

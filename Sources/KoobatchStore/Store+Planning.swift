@@ -5,9 +5,9 @@ extension Store {
     /// What was cut from the front of what is left of a job's list.
     struct Cut {
         /// Chunks to send now.
-        var free: [[String]] = []
+        var free: [InstanceIDs] = []
         /// Chunks whose instances wait for other jobs.
-        var blocked: [[String]] = []
+        var blocked: [InstanceIDs] = []
         /// Instances in all of them.
         var instances = 0
         /// The list ends before its time.
@@ -39,13 +39,10 @@ extension Store {
         var cut = Cut()
         guard wanted > 0 else { return cut }
         if !claimant.isSerialized {
-            guard let instances = try instances(of: claimant, count: wanted, db) else { return cut }
-            guard instances.count == wanted else {
-                cut.isDamaged = true
-                return cut
-            }
-            cut.free = Chunking.chunks(of: instances, size: size).map(Array.init)
-            cut.instances = instances.count
+            guard let chunks = try self.chunks(of: claimant, count: wanted, size: size, db) else { return cut }
+            cut.instances = chunks.reduce(0) { $0 + $1.count }
+            if cut.instances < wanted { return Cut(isDamaged: true) }
+            cut.free = chunks
         } else if let window = preparation.windows[job], window.planned == claimant.planned {
             // Instances that wait are passed over.
             var free: [String] = []
@@ -54,8 +51,8 @@ extension Store {
                 if window.waiting.contains(instance) { blocked.append(instance) } else { free.append(instance) }
                 cut.instances += 1
             }
-            cut.free = Chunking.chunks(of: free, size: size).map(Array.init)
-            cut.blocked = Chunking.chunks(of: blocked, size: size).map(Array.init)
+            cut.free = Chunking.chunks(of: free, size: size).map(InstanceIDs.init)
+            cut.blocked = Chunking.chunks(of: blocked, size: size).map(InstanceIDs.init)
             cut.isDamaged = window.instances.isEmpty
         }
         if claimant.planned + cut.instances == claimant.total { lists.drop(job) }
@@ -63,13 +60,13 @@ extension Store {
     }
 
     /// Instances that are not in chunks yet; `nil` where a large list has not been read.
-    private func instances(of claimant: Claimant, count: Int, _ db: Database) throws -> [String]? {
+    private func chunks(of claimant: Claimant, count: Int, size: Int, _ db: Database) throws -> [InstanceIDs]? {
         let job = claimant.share.job
         if claimant.total >= InstanceLists.largeFrom {
-            return lists.instances(of: job, from: claimant.planned, count: count)
+            return lists.chunks(of: job, from: claimant.planned, count: count, size: size)
         }
         guard var list = try Self.list(of: job, db) else { return [] }
-        return list.instances(from: claimant.planned, count: count)
+        return list.chunks(from: claimant.planned, count: count, size: size)
     }
 
     /// Reads what the next claim cuts from, without holding the write lock.
@@ -83,11 +80,8 @@ extension Store {
                 }
                 guard claimant.isSerialized else { continue }
                 let window = max(places * chunkSize, ClaimRules.blockedAtOnce)
-                let instances = try instances(
-                    of: claimant,
-                    count: min(window, claimant.planLimit - claimant.planned),
-                    db
-                )
+                let count = min(window, claimant.planLimit - claimant.planned)
+                let instances = try chunks(of: claimant, count: count, size: count, db)?.flatMap(\.list)
                 preparation.windows[job] = ClaimPreparation.Window(
                     planned: claimant.planned,
                     instances: instances ?? [],
@@ -122,7 +116,7 @@ extension Store {
     }
 
     /// Inserts a chunk that is about to be sent for the first time.
-    static func insert(_ instances: [String], of job: CommandJobID, _ db: Database) throws -> ChunkID {
+    static func insert(_ instances: InstanceIDs, of job: CommandJobID, _ db: Database) throws -> ChunkID {
         try db.cachedStatement(
             sql: "INSERT INTO chunks (command_job_id, state, size, attempts) VALUES (?, 'submitting', ?, 1)"
         ).execute(arguments: [job, instances.count])
@@ -132,7 +126,7 @@ extension Store {
     /// Inserts a chunk that waits to be sent.
     @discardableResult
     static func insert(
-        waiting instances: [String],
+        waiting instances: InstanceIDs,
         of job: CommandJobID,
         splitFrom parent: ChunkID? = nil,
         isBlocked: Bool = false,
@@ -148,10 +142,10 @@ extension Store {
         return try insertInstances(instances, db)
     }
 
-    private static func insertInstances(_ instances: [String], _ db: Database) throws -> ChunkID {
+    private static func insertInstances(_ instances: InstanceIDs, _ db: Database) throws -> ChunkID {
         let chunk = ChunkID(rawValue: db.lastInsertedRowID)
         try db.cachedStatement(sql: "INSERT INTO chunk_instances (chunk_id, instance_ids) VALUES (?, ?)")
-            .execute(arguments: [chunk, JSONText.array(instances)])
+            .execute(arguments: [chunk, instances.json])
         return chunk
     }
 

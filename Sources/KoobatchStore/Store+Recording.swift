@@ -74,7 +74,7 @@ struct SubmissionRecorder {
                 decision,
                 failure: failure,
                 to: answer.claim.chunk,
-                of: answer.claim.request.instanceIDs,
+                of: answer.claim.request.instances,
                 facts,
                 &changes,
                 db
@@ -125,11 +125,9 @@ struct SubmissionRecorder {
         _ changes: inout JobChanges,
         _ db: Database
     ) throws {
-        let instances = answer.claim.request.instanceIDs
-        let jobIDs = instances.map { accepted.jobIDs[$0] }
-        let isAwaited = jobIDs.map { $0 != nil }
-        let awaited = isAwaited.count { $0 }
-        let missing = instances.count - awaited
+        let size = answer.claim.request.instances.count
+        let missing = accepted.missing.count
+        let awaited = size - missing
         let isFinished = rules.polling == nil || awaited == 0
         let others = changes[facts.job].submitted
         let polls = isFinished ? nil : rules.polling.map { facts.polls(after: answer.finishedAt, $0, others: others) }
@@ -158,7 +156,9 @@ struct SubmissionRecorder {
         guard db.changesCount == 1 else {
             throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
         }
-        let states = isAwaited.map { $0 ? InstanceLetter.awaited : InstanceLetter.unknown }
+        var states = Array(repeating: InstanceLetter.awaited, count: size)
+        for position in accepted.missing { states[position] = InstanceLetter.unknown }
+        func document(_ value: String) -> String? { Self.document(value, at: accepted.missing, size: size) }
         try db.cachedStatement(
             sql: """
                 UPDATE chunk_instances
@@ -171,10 +171,10 @@ struct SubmissionRecorder {
                 """
         ).execute(
             arguments: [
-                answer.claim.chunk, JSONText.optionalArray(jobIDs), String(decoding: states, as: UTF8.self),
-                Self.document(isAwaited, missing: ServiceFailure.Code.notMapped),
-                Self.document(isAwaited, missing: "the API's answer does not name this instance"),
-                isFinished ? nil : Self.document(isAwaited, missing: answer.finishedAt.description),
+                answer.claim.chunk, accepted.jobIDs, String(decoding: states, as: UTF8.self),
+                document(ServiceFailure.Code.notMapped),
+                document("the API's answer does not name this instance"),
+                isFinished ? nil : document(answer.finishedAt.description),
             ]
         )
         changes[facts.job].submitted += awaited
@@ -184,10 +184,10 @@ struct SubmissionRecorder {
     }
 
     /// A document that has a value for the instances that the answer left out.
-    private static func document(_ isAwaited: [Bool], missing value: String) -> String? {
-        if isAwaited.allSatisfy(\.self) { return nil }
-        var document = ChunkDocument(size: isAwaited.count)
-        for (index, awaited) in isAwaited.enumerated() where !awaited { document[index] = value }
+    private static func document(_ value: String, at missing: [Int], size: Int) -> String? {
+        if missing.isEmpty { return nil }
+        var document = ChunkDocument(size: size)
+        for position in missing { document[position] = value }
         return document.column
     }
 
@@ -196,7 +196,7 @@ struct SubmissionRecorder {
         _ decision: SubmissionDecision,
         failure: ServiceFailure,
         to chunk: ChunkID,
-        of instances: [String],
+        of instances: InstanceIDs,
         _ facts: ChunkFacts,
         _ changes: inout JobChanges,
         _ db: Database
@@ -220,8 +220,8 @@ struct SubmissionRecorder {
             (state, count) = (.cancelled, .cancelled)
         case .split:
             state = .split
-            for half in Chunking.halves(of: instances) {
-                try Store.insert(waiting: Array(half), of: facts.job, splitFrom: chunk, at: now, db)
+            for half in Chunking.halves(of: instances.list) {
+                try Store.insert(waiting: InstanceIDs(half), of: facts.job, splitFrom: chunk, at: now, db)
                 changes[facts.job].waiting += 1
             }
         }

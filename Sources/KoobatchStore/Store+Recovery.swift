@@ -60,7 +60,7 @@ extension Store {
                     generator: &generator
                 )
                 if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
-                let instances = try JSONText.strings(row[1])
+                let instances = try InstanceIDs(document: row[1])
                 try recorder.apply(decision, failure: failure, to: row[0], of: instances, facts, &changes, db)
             }
             if rules.polling == nil { try Self.stopPolling(&changes, at: now, db) }

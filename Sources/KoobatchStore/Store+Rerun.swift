@@ -66,7 +66,7 @@ extension Store {
         for isBlocked in [false, true] {
             let instances = again.filter { blocked.contains($0) == isBlocked }
             for chunk in Chunking.chunks(of: instances, size: chunkSize) {
-                try insert(waiting: Array(chunk), of: job, isBlocked: isBlocked, at: now, db)
+                try insert(waiting: InstanceIDs(chunk), of: job, isBlocked: isBlocked, at: now, db)
                 changes[job].waiting += 1
                 if isBlocked { changes[job].blocked += 1 }
             }

@@ -171,7 +171,7 @@ extension Store {
             free += entry.instances.filter { !entry.waiting.contains($0) }
         }
         for chunk in Chunking.chunks(of: free, size: chunkSize) {
-            try insert(waiting: Array(chunk), of: job, at: now, db)
+            try insert(waiting: InstanceIDs(chunk), of: job, at: now, db)
             changes[job].waiting += 1
         }
     }

@@ -113,7 +113,7 @@ final class CurrentClient: CommandService {
             lease.end()
         }
         let answer = try await lease.client.submit(request)
-        state.withLock { $0.submitted += answer.jobIDs.count }
+        state.withLock { $0.submitted += request.instances.count - answer.missing.count }
         return answer
     }
 

@@ -18,6 +18,7 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
+        Self.endAtOnceWhenAsked()
         let log = LogControl(level: .info, format: .auto)
         let writer = LogWriter(log)
         // A reader that is not there must not keep the program from ending.
@@ -37,6 +38,11 @@ struct Run: AsyncParsableCommand {
             }
             try await serve(settings, log: log, signals: signals, logger: logger)
         }
+    }
+
+    /// Has SIGTERM and SIGINT end the program with status 0, until the services trap them: nothing is in flight before.
+    private static func endAtOnceWhenAsked() {
+        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(EXIT_SUCCESS) } }
     }
 
     private func serve(

@@ -1,5 +1,6 @@
 import Foundation
 import KoobatchMigrations
+import TestSupport
 import Testing
 
 @Suite("Starting the program")
@@ -42,6 +43,28 @@ struct StartTests {
         #expect(run.wait() == 78)
         let isMissed = try run.errors.contains("koophone.auth.token_file: required")
         #expect(isMissed == (contents != "t0\n"))
+    }
+
+    @Test("SIGTERM and SIGINT while it starts end it in order", arguments: [SIGTERM, SIGINT])
+    func endWhileStarting(signal: Int32) throws {
+        let koobatch = try Koobatch()
+        let lock = koobatch.shell.database + ".lock"
+        FileManager.default.createFile(atPath: lock, contents: nil)
+        let changes = DatabaseChanges(database: lock)
+        // Keeps the start waiting, once it has written its name into the lock file.
+        let (input, output) = (Pipe(), Pipe())
+        let holder = try Command(
+            ["sqlite3", koobatch.shell.database, "BEGIN EXCLUSIVE; SELECT 1;", ".shell cat"],
+            input: input.fileHandleForReading.fileDescriptor,
+            output: output.fileHandleForWriting.fileDescriptor
+        )
+        #expect(try output.fileHandleForReading.read(upToCount: 1) == Data("1".utf8))
+        let run = try koobatch.program(["run"])
+        while !changes.wait() {}
+        run.signal(signal)
+        #expect(run.wait() == 0)
+        holder.signal(SIGKILL)
+        holder.wait()
     }
 
     @Test("the environment overrides the file")

@@ -71,7 +71,14 @@ func withClient<Value>(
 extension SubmitRequest {
     /// A request to a few instances.
     static func sample(_ instances: [String] = ["a", "b"], id: String = "0123456789abcdef0123456789abcdef") -> Self {
-        SubmitRequest(requestID: RequestID(rawValue: id), command: "ls -l /system", instanceIDs: instances)
+        SubmitRequest(requestID: RequestID(rawValue: id), command: "ls -l /system", instances: InstanceIDs(instances))
+    }
+}
+
+extension SubmitAnswer {
+    /// The job ids in the order of the request.
+    var jobIDList: [String?] {
+        get throws { try JSONDecoder().decode([String?].self, from: Data(jobIDs.utf8)) }
     }
 }
 

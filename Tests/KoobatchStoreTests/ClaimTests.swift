@@ -143,7 +143,7 @@ struct ClaimTests {
         try await insert(count)
         var sent: [String] = []
         while case let claims = try await driver.claim(7), !claims.isEmpty {
-            sent += claims.flatMap(\.request.instanceIDs)
+            sent += claims.flatMap(\.request.instances.list)
             _ = try await driver.turn(claims.map { driver.accepted($0) })
         }
         #expect(sent == instances(count))
@@ -152,10 +152,10 @@ struct ClaimTests {
     @Test("goes on where it was after a restart in the middle of a list")
     mutating func restart() async throws {
         try await insert(5_000)
-        var sent = try await driver.claim(3).flatMap(\.request.instanceIDs)
+        var sent = try await driver.claim(3).flatMap(\.request.instances.list)
         var another = StoreDriver(try TestDatabase.current().store())
         while case let claims = try await another.claim(), !claims.isEmpty {
-            sent += claims.flatMap(\.request.instanceIDs)
+            sent += claims.flatMap(\.request.instances.list)
             _ = try await another.turn(claims.map { another.accepted($0) })
         }
         #expect(sent == instances(5_000))

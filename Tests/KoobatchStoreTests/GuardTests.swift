@@ -93,12 +93,12 @@ struct GuardTests {
         let claims = try await driver.claim()
         _ = try await user.insertJob(["a", "b"], ["serialize_instances": "1"])
         try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 1")
-        #expect(try await driver.claim().map(\.request.instanceIDs) == [["b"]])
+        #expect(try await driver.claim().map(\.request.instances.list) == [["b"]])
         try await driver.record(driver.accepted(claims[0]))
         #expect(try await driver.claim().isEmpty)
         #expect(try await Audit.complaints(user).isEmpty)
         try await driver.pollAll(user)
-        #expect(try await driver.claim().map(\.request.instanceIDs) == [["a"]])
+        #expect(try await driver.claim().map(\.request.instances.list) == [["a"]])
     }
 
     @Test("100 percent are done when nothing is open, and not before")

@@ -193,7 +193,7 @@ private struct History {
         switch Int.random(in: 0..<12, using: &random) {
         case 0..<4: return driver.accepted(claim)
         case 4:
-            let missing = claim.request.instanceIDs.filter { _ in Bool.random(using: &random) }
+            let missing = claim.request.instances.list.filter { _ in Bool.random(using: &random) }
             return driver.accepted(claim, leavingOut: Set(missing))
         case 5: return driver.lost(claim)
         case 6: return driver.refused(claim)

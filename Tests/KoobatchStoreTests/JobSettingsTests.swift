@@ -44,7 +44,7 @@ struct JobSettingsTests {
         #expect(try await driver.claim().isEmpty)
         try await driver.pollAll(user)
         let rest = try await driver.claim()
-        #expect(rest.map(\.request.instanceIDs.count) == [32, 32, 31])
+        #expect(rest.map(\.request.instances.list.count) == [32, 32, 31])
         _ = try await driver.turn(rest.map { driver.accepted($0) })
         try await driver.pollAll(user)
         #expect(try await status() == "succeeded 0 0 100 0 0 0 0 ended")
@@ -81,7 +81,7 @@ struct JobSettingsTests {
         try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 1")
         try await user.user("UPDATE command_jobs SET state = 'queued' WHERE id = 1")
         try await user.endSlowStarts()
-        #expect(try await driver.claim().flatMap(\.request.instanceIDs) == ["i0", "i1"])
+        #expect(try await driver.claim().flatMap(\.request.instances.list) == ["i0", "i1"])
     }
 
     @Test("changes the canary of a job that has not started")
@@ -89,7 +89,7 @@ struct JobSettingsTests {
         _ = try await user.insertJob(instances(10))
         try await user.user("UPDATE command_jobs SET canary = 3 WHERE id = 1")
         #expect(try await status() == "queued 10 0 0 0 0 0 0 open")
-        #expect(try await driver.claim().flatMap(\.request.instanceIDs).count == 3)
+        #expect(try await driver.claim().flatMap(\.request.instances.list).count == 3)
         #expect(try await status() == "running 10 0 0 0 0 0 0 open")
     }
 

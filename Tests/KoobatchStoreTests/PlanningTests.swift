@@ -22,7 +22,7 @@ struct PlanningTests {
     @Test("cuts a job into as few chunks of 32 as hold it, in order", arguments: [1, 31, 32, 33, 64, 1_000, 100_000])
     mutating func sizes(_ count: Int) async throws {
         _ = try await user.insertJob(instances(count))
-        #expect(try await driver.claim(10_000).flatMap(\.request.instanceIDs) == instances(count))
+        #expect(try await driver.claim(10_000).flatMap(\.request.instances.list) == instances(count))
         let planned = try await user.rows(
             "SELECT e.value FROM chunk_instances AS d JOIN json_each(d.instance_ids) AS e ORDER BY d.chunk_id, e.key"
         )
@@ -93,7 +93,7 @@ struct PlanningTests {
         }
         var claims: [ClaimedChunk] = []
         while case let more = try await driver.claim(), !more.isEmpty { claims += more }
-        #expect(claims.filter { $0.job == other }.flatMap(\.request.instanceIDs) == instances(100))
+        #expect(claims.filter { $0.job == other }.flatMap(\.request.instances.list) == instances(100))
         #expect(claims.allSatisfy { $0.job == other })
         #expect(
             try await user.row("SELECT state, state_reason FROM command_jobs WHERE id = 1") == [
@@ -135,7 +135,7 @@ struct PlanningTests {
             ["[ \"\\u0041\" ,\n\t\"a\\/b\",\r\"\\u007e\"\n]\n"]
         )
         let claims = try await driver.claim()
-        let sent = Dictionary(grouping: claims, by: \.job.rawValue).mapValues { $0.flatMap(\.request.instanceIDs) }
+        let sent = Dictionary(grouping: claims, by: \.job.rawValue).mapValues { $0.flatMap(\.request.instances.list) }
         #expect(sent == [1: visible + ["a/b", "it's", "[1]", "{}", "a,b"], 2: ["A", "a/b", "~"]])
         #expect(try await Audit.complaints(user).isEmpty)
     }
@@ -158,8 +158,8 @@ struct PlanningTests {
             #expect(try await Audit.complaints(user).isEmpty)
         }
         let again = try await driver.claim()
-        #expect(again.map(\.request.instanceIDs.count) == [32, 13])
-        #expect(Set(again.flatMap(\.request.instanceIDs)) == failed)
+        #expect(again.map(\.request.instances.list.count) == [32, 13])
+        #expect(Set(again.flatMap(\.request.instances.list)) == failed)
         #expect(
             try await user.row(
                 "SELECT count(*), sum(length(states) - length(replace(states, 'm', ''))) FROM chunk_instances"
@@ -194,7 +194,7 @@ struct PlanningTests {
         while try await driver.store.replan(at: driver.now, chunkSize: 32, chunks: 3) {
             #expect(try await Audit.complaints(user).isEmpty)
         }
-        let again = try await driver.claim().flatMap(\.request.instanceIDs)
+        let again = try await driver.claim().flatMap(\.request.instances.list)
         #expect(again.sorted() == instances(40).sorted())
     }
 }

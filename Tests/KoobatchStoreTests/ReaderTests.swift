@@ -29,7 +29,7 @@ struct ReaderTests {
 
     @Test("the gauges agree with job_status and with what waits")
     func gauges() async throws {
-        let (database, driver) = try await work()
+        let (database, _) = try await work()
         let observer = try database.observer()
         let waiting = try await observer.insertJob(["x", "y", "z"])
         _ = try await observer.insertJob(["later"], ["run_at": "'2999-01-01'"])

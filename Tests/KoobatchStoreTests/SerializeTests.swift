@@ -25,7 +25,7 @@ struct SerializeTests {
     private mutating func claimed() async throws -> [Int64: Set<String>] {
         var all: [Int64: Set<String>] = [:]
         while case let claims = try await driver.claim(), !claims.isEmpty {
-            for claim in claims { all[claim.job.rawValue, default: []].formUnion(claim.request.instanceIDs) }
+            for claim in claims { all[claim.job.rawValue, default: []].formUnion(claim.request.instances.list) }
             _ = try await driver.turn(claims.map { driver.accepted($0) })
         }
         return all

@@ -136,7 +136,7 @@ struct SlowStartTests {
         try await insert(10_000)
         var alone: Set<String> = []
         try await run { claim in
-            if claim.request.instanceIDs.count == 1 { alone.formUnion(claim.request.instanceIDs) }
+            if claim.request.instances.list.count == 1 { alone.formUnion(claim.request.instances.list) }
             return "KOOPHONE.API.1000"
         }
         let rejected = try await user.rows("SELECT instance_id FROM instance_status WHERE state = 'rejected'")
@@ -164,7 +164,7 @@ struct SlowStartTests {
     mutating func stale() async throws {
         try await insert(1_000)
         func isStale(_ claim: ClaimedChunk) -> String? {
-            claim.request.instanceIDs.contains { Int($0.dropFirst()).map { $0 < 900 } ?? true }
+            claim.request.instances.list.contains { Int($0.dropFirst()).map { $0 < 900 } ?? true }
                 ? "KOOPHONE.API.1000" : nil
         }
         try await run(isStale)
@@ -181,7 +181,7 @@ struct SlowStartTests {
         try await insert(640)
         // The first chunk is good.
         try await run { claim in
-            claim.request.instanceIDs.contains("i0") && claim.request.instanceIDs.count == min(32, chunkSize)
+            claim.request.instances.list.contains("i0") && claim.request.instances.list.count == min(32, chunkSize)
                 ? nil : "KOOPHONE.API.2004"
         }
         #expect(try await status() == "running 0 \(chunkSize) \(640 - chunkSize)")

@@ -57,11 +57,11 @@ struct StoreDriver: Sendable {
     }
 
     func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> SubmissionAnswer {
-        let named = claim.request.instanceIDs.filter { !missing.contains($0) }
+        let jobs = claim.request.instances.list.map { missing.contains($0) ? "null" : "\"job-\(claim.attempt.rawValue)-\($0)\"" }
         let answer = SubmitAnswer(
             taskID: "task-\(claim.attempt.rawValue)",
-            jobIDs: Dictionary(uniqueKeysWithValues: named.map { ($0, "job-\(claim.attempt.rawValue)-\($0)") }),
-            missing: claim.request.instanceIDs.filter(missing.contains)
+            jobIDs: "[\(jobs.joined(separator: ","))]",
+            missing: jobs.indices.filter { jobs[$0] == "null" }
         )
         return SubmissionAnswer(claim: claim, result: .success(answer), finishedAt: now)
     }

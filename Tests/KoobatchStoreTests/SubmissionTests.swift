@@ -91,7 +91,7 @@ struct SubmissionTests {
         try await insert(32)
         for _ in 0..<10 {
             let answers = try await driver.claim().map { claim in
-                claim.request.instanceIDs.contains("i13") ? driver.refused(claim) : driver.accepted(claim)
+                claim.request.instances.list.contains("i13") ? driver.refused(claim) : driver.accepted(claim)
             }
             _ = try await driver.turn(answers)
             #expect(try await Audit.complaints(user).isEmpty)

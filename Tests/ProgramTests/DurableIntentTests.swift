@@ -35,7 +35,7 @@ struct DurableIntentTests {
             let id = String("\(request.requestID.rawValue)".filter { $0 != "-" }.prefix(32))
             return SubmitAnswer(
                 taskID: id,
-                jobIDs: Dictionary(uniqueKeysWithValues: request.instanceIDs.map { ($0, "j\($0)") })
+                jobIDs: InstanceIDs(request.instances.list.map { "j\($0)" }).json
             )
         }
 

@@ -45,7 +45,7 @@ struct BareClient: AsyncParsableCommand {
                         let request = SubmitRequest(
                             requestID: .random(using: &generator),
                             command: "ls",
-                            instanceIDs: (0..<32).map { "p\(chunk)x\($0)" }
+                            instances: InstanceIDs((0..<32).map { "p\(chunk)x\($0)" })
                         )
                         _ = try await client.submit(request)
                     }

@@ -46,7 +46,7 @@ extension ModelHistory {
             }
             for (job, claims) in mine {
                 let first = claimable[job]?.prefix(claims.count).map(\.names) ?? []
-                if claims.map(\.request.instanceIDs) != first { return "claimed \(claims) where \(first) are first" }
+                if claims.map(\.request.instances.list) != first { return "claimed \(claims) where \(first) are first" }
             }
             // Nobody has two more than one who wants more, unless some of what waits is not due.
             let least = claimable.filter { $0.value.count > mine[$0.key]?.count ?? 0 }.map { mine[$0.key]?.count ?? 0 }
@@ -61,7 +61,7 @@ extension ModelHistory {
             let id = claim.job.rawValue
             if new[id]?.first == claim.chunk.rawValue {
                 new[id]?.removeFirst()
-                jobs[id]?.cut(claim.request.instanceIDs, as: claim.chunk.rawValue, at: driver.now)
+                jobs[id]?.cut(claim.request.instances.list, as: claim.chunk.rawValue, at: driver.now)
             }
             change(claim) { job, index in
                 job.chunks[index].state = .submitting
@@ -91,7 +91,7 @@ extension ModelHistory {
                 Int.random(in: 0..<3, using: &random) == 0
                 ? .accepted : ModelOutcome.allCases.randomElement(using: &random)
             let missing =
-                outcome == .partly ? claim.request.instanceIDs.filter { _ in Bool.random(using: &random) } : []
+                outcome == .partly ? claim.request.instances.list.filter { _ in Bool.random(using: &random) } : []
             answers.append((claim, outcome ?? .accepted, Set(missing)))
         }
         // One that comes twice changes nothing the second time.
