@@ -16,7 +16,7 @@ struct ExchangeFuzzTests {
     )
     func fuzz() throws {
         let seed = Self.environment["KOOBATCH_FUZZ_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0..<1 << 32)
-        let rounds = Self.environment["KOOBATCH_FUZZ_ROUNDS"].flatMap(Int.init) ?? 3
+        let rounds = Self.environment["KOOBATCH_FUZZ_ROUNDS"].flatMap(Int.init) ?? 4
         print("KOOBATCH_FUZZ_SEED=\(seed) KOOBATCH_FUZZ_ROUNDS=\(rounds)")
         var counts: [String: Int] = [:]
         var applied: [String: Int] = [:]

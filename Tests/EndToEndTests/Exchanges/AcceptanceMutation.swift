@@ -131,19 +131,19 @@ struct AcceptanceMutation {
         let deep = dice.pick(10, 500, 100_000)
         switch dice.int(0...9) {
         case 0:
-            answer.extra = #","deep":"# + String(repeating: "[", count: deep) + String(repeating: "]", count: deep)
+            answer.extra += #","deep":"# + String(repeating: "[", count: deep) + String(repeating: "]", count: deep)
             return "nesting"
         case 1:
-            answer.dataExtra =
+            answer.dataExtra +=
                 #","deep":"# + String(repeating: #"{"a":"#, count: deep) + "1" + String(repeating: "}", count: deep)
             return "nesting"
         case 2:
-            answer.extra =
+            answer.extra +=
                 ",\"n\":"
                 + dice.pick("1e999999", "-" + String(repeating: "9", count: 5_000), "0.1e-400", "01", "1.", "+1")
             return "number"
         case 3:
-            answer.extra = dice.pick(
+            answer.extra += dice.pick(
                 #","data":null"#,
                 #","data":{}"#,
                 #","error_code":"0""#,
@@ -152,11 +152,11 @@ struct AcceptanceMutation {
             answer.isContradictory = true
             return "duplicate-name"
         case 4:
-            answer.dataExtra = dice.pick(#","task_id":"other""#, #","cmd_jobs":[]"#, #","task_id":null"#)
+            answer.dataExtra += dice.pick(#","task_id":"other""#, #","cmd_jobs":[]"#, #","task_id":null"#)
             answer.isContradictory = true
             return "duplicate-name"
         case 5:
-            answer.entryExtra = dice.pick(#","job_id":"other""#, #","instance_id":"other""#, #","job_id":null"#)
+            answer.entryExtra += dice.pick(#","job_id":"other""#, #","instance_id":"other""#, #","job_id":null"#)
             answer.isContradictory = true
             return "duplicate-name"
         case 6:
@@ -183,10 +183,10 @@ struct AcceptanceMutation {
             )
             return "around"
         case 8:
-            answer.extra = #","fill":""# + String(repeating: "f", count: dice.pick(100_000, 1 << 20, 3 << 20)) + "\""
+            answer.extra += #","fill":""# + String(repeating: "f", count: dice.pick(100_000, 1 << 20, 3 << 20)) + "\""
             return "huge"
         default:
-            answer.entryExtra = #","a":[1,{"instance_id":"x","job_id":"y"}]"#
+            answer.entryExtra += #","a":[1,{"instance_id":"x","job_id":"y"}]"#
             return "inner-members"
         }
     }
@@ -198,7 +198,7 @@ struct AcceptanceMutation {
         case 1 where !answer.entries.isEmpty: answer.entries[dice.int(0...answer.entries.count - 1)].job = text
         case 2 where !answer.entries.isEmpty: answer.entries[dice.int(0...answer.entries.count - 1)].instance = text
         case 3: answer.code = "\"\(text)\""
-        case 4: answer.extra = ",\"\(text)\":\"\(text)\""
+        case 4: answer.extra += ",\"\(text)\":\"\(text)\""
         default: answer.message = text
         }
         return kind

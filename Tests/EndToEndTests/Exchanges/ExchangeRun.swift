@@ -18,7 +18,7 @@ final class ExchangeRun {
     init(seed: UInt64) throws {
         dice = Dice(seed: seed, subject: "run")
         let size = dice.pick(1, 3, 5, 32)
-        mostInstances = size == 32 ? 100 : size * 20
+        mostInstances = size * 20
         server = try HostileServer(HostileCloud(seed: seed, secret: Self.secret))
         koobatch = try Koobatch()
         try koobatch.write(secret: Self.secret, to: "token")

@@ -153,7 +153,7 @@ struct ResponseMutation {
             response.fields += dice.pick(
                 ["Content-Encoding: br"],
                 ["Content-Encoding: zstd"],
-                ["Content-Encoding: \(secret)"],
+                ["Content-Encoding: \(HostileText.isStrict ? secret : "secret")"],
                 ["Content-Encoding: gzip", "Content-Encoding: gzip"],
                 ["Content-Encoding: gzip, br"],
                 ["Content-Encoding: identity"],
