@@ -98,8 +98,9 @@ struct ExchangeInvariants {
             guard texts.count == 4 else { return "a mapping without an accepted attempt: \(row)" }
             let mapping = AnswerScript.Mapping(task: texts[0], instance: texts[1], job: texts[2])
             guard let submission = submissions[texts[3]] else { return "a mapping of no request: \(texts)" }
-            return submission.mappings.contains(mapping)
-                ? nil : "a mapping that was not given: \(texts), \(submission.description)"
+            if submission.mappings.contains(mapping) { return nil }
+            let giver = truth.submissions.first { $0.mappings.contains(mapping) }?.description ?? "nobody"
+            return "a mapping that was not given: \(texts), \(submission.description)\nbut by \(giver)"
         }
     }
 

@@ -6,8 +6,8 @@ struct HostileText {
     let secret: String
     /// Whether answers that koobatch is known to take wrongly are made as well, and their consequences complained of: a secret
     /// with characters in it that are not seen, a beginning of it of fewer than 16 characters, a job that is given to a
-    /// stranger too, an instance one of whose two jobs cannot be an id, a result of two jobs, and a content coding that is the
-    /// secret.
+    /// stranger too, an instance one of whose two jobs cannot be an id, a result of two jobs, a content coding that is the secret,
+    /// and a stray answer on a connection that stays open.
     static let isStrict = ProcessInfo.processInfo.environment["KOOBATCH_FUZZ_STRICT"] == "1"
     /// The shortest beginning of the secret that is echoed without the rest.
     static let leastPrefix = isStrict ? 12 : 16

@@ -213,7 +213,8 @@ struct ResponseMutation {
             script.steps = [.send(bytes + stranger)]
             return "second-answer"
         case 8:
-            script.steps += [.pause(milliseconds: dice.int(0...Self.mostPause)), .send(stranger)]
+            script.steps +=
+                [.pause(milliseconds: dice.int(0...Self.mostPause)), .send(stranger)] + HostileCloud.afterStray
             return "late-answer"
         default:
             script.steps = [.send(flipped(bytes, from: 13, to: response.head.count - 1, &dice))]
