@@ -19,6 +19,7 @@ struct ExchangeFuzzTests {
         let rounds = Self.environment["KOOBATCH_FUZZ_ROUNDS"].flatMap(Int.init) ?? 4
         print("KOOBATCH_FUZZ_SEED=\(seed) KOOBATCH_FUZZ_ROUNDS=\(rounds)")
         var counts: [String: Int] = [:]
+        var exchanges = 0
         var applied: [String: Int] = [:]
         var broken: Set<String> = []
         for first in stride(from: 0, to: rounds, by: Self.roundsOfRun) {
@@ -29,13 +30,14 @@ struct ExchangeFuzzTests {
                 complaints += try run.round(round, requests: 80, seconds: 2)
             }
             complaints += try run.end()
+            exchanges += run.server.truth.exchanges
             counts.merge(run.server.truth.counts, uniquingKeysWith: +)
             applied.merge(run.invariants.applied, uniquingKeysWith: +)
             for complaint in complaints where broken.insert(complaint).inserted && broken.count <= 20 {
                 Issue.record("KOOBATCH_FUZZ_SEED=\(part): \(complaint)")
             }
         }
-        print("exchanges: \(Self.list(counts))\ninvariants: \(Self.list(applied))")
+        print("exchanges: \(exchanges)\nmutations: \(Self.list(counts))\ninvariants: \(Self.list(applied))")
     }
 
     private static func list(_ counts: [String: Int]) -> String {

@@ -25,10 +25,14 @@ struct ExchangeInvariantTests {
         var truth = run.server.truth
         truth.note(AnswerScript(steps: []), for: "again", instances: first.instances)
         #expect(run.invariants.repetitions(truth).contains { $0.contains("was sent again by again") })
-        let attempts = [first.requestID: "accepted", "again": "accepted"]
+        let accepted = [first.requestID, "again"].enumerated().map {
+            ($0.element, ExchangeInvariants.Attempt(number: $0.offset, outcome: "accepted"))
+        }
+        let attempts = Dictionary(uniqueKeysWithValues: accepted)
+        let unsent = [first.requestID: ExchangeInvariants.Attempt(number: 1, outcome: "not_sent")]
         #expect(run.invariants.visibility(truth, attempts).contains { $0.contains("was sent again after accepted") })
         #expect(
-            run.invariants.visibility(truth, [first.requestID: "not_sent"]).contains { $0.contains("not_sent, but") }
+            run.invariants.visibility(truth, unsent).contains { $0.contains("not_sent, but") }
         )
         #expect(run.invariants.visibility(truth, [:]).contains { $0.contains("no attempt") })
         run.invariants.released = Dictionary(first.instances.map { ($0, truth.submissions.count - 1) }) { $1 }

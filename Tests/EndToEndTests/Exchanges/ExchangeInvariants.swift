@@ -7,6 +7,13 @@ struct ExchangeInvariants {
     /// So many characters of a secret's beginning are as good as the secret.
     static let leastSecret = 12
 
+    /// A row of the table.
+    struct Attempt: Hashable {
+        /// Its place in the order in which requests were sent.
+        let number: Int
+        let outcome: String
+    }
+
     let secret: String
     /// For instances that a person had sent again: how many submissions were read before that.
     var released: [String: Int] = [:]
@@ -61,16 +68,20 @@ struct ExchangeInvariants {
     }
 
     /// Every request is an attempt, none is told to have never been sent, and each repetition can be seen to be one.
-    mutating func visibility(_ truth: ExchangeTruth, _ attempts: [String: String]) -> [String] {
+    mutating func visibility(_ truth: ExchangeTruth, _ attempts: [String: Attempt]) -> [String] {
         var complaints: [String] = []
         var earlier: [String: ExchangeTruth.Submission] = [:]
         var seen: Set<String> = []
-        for submission in truth.submissions {
+        // What was sent first may be read last: on a connection that the client has given up meanwhile.
+        let inOrder = truth.submissions.sorted {
+            attempts[$0.requestID]?.number ?? 0 < attempts[$1.requestID]?.number ?? 0
+        }
+        for submission in inOrder {
             apply("request is an attempt", 1)
             if !seen.insert(submission.requestID).inserted {
                 complaints.append("\(submission.requestID) was used twice")
             }
-            guard let outcome = attempts[submission.requestID] else {
+            guard let outcome = attempts[submission.requestID]?.outcome else {
                 complaints.append("no attempt: \(submission.description)")
                 continue
             }
@@ -78,7 +89,7 @@ struct ExchangeInvariants {
             for instance in submission.instances {
                 guard let first = earlier.updateValue(submission, forKey: instance) else { continue }
                 apply("repetition is visible", 1)
-                let outcome = attempts[first.requestID] ?? ""
+                let outcome = attempts[first.requestID]?.outcome ?? ""
                 let isVisible =
                     outcome == "unknown" || (first.allowsRepetition && outcome != "accepted" && outcome != "")
                 if !isVisible { complaints.append("\(instance) was sent again after \(outcome): \(first.description)") }
@@ -140,9 +151,11 @@ struct ExchangeInvariants {
 
     // MARK: The database
 
-    private static func attempts(_ koobatch: Koobatch) throws -> [String: String] {
-        let rows = try rows(koobatch, "request_id, outcome", "FROM attempts")
-        return Dictionary(rows.map { ($0[0] ?? "", $0[1] ?? "") }) { first, _ in first }
+    private static func attempts(_ koobatch: Koobatch) throws -> [String: Attempt] {
+        let rows = try rows(koobatch, "request_id, CAST(id AS TEXT), outcome", "FROM attempts")
+        return Dictionary(
+            rows.map { ($0[0] ?? "", Attempt(number: $0[1].flatMap(Int.init) ?? 0, outcome: $0[2] ?? "")) }
+        ) { first, _ in first }
     }
 
     private static func mappings(_ koobatch: Koobatch) throws -> [[String?]] {
