@@ -36,8 +36,8 @@ enum ContentCoding {
     /// Moves codings that the HTTP client cannot undo to a field of our own, which `unsupported` reads.
     static func setAside(_ headers: inout HTTPHeaders) {
         headers.remove(name: unsupportedField)
-        let codings = headers[canonicalForm: field].map { $0.lowercased() }.filter { !$0.isEmpty }
-        switch codings {
+        let codings = headers[canonicalForm: field].filter { !$0.isEmpty }
+        switch codings.map({ $0.lowercased() }) {
         case [], ["identity"], ["gzip"], ["deflate"]: return
         case ["x-gzip"]: headers.replaceOrAdd(name: field, value: "gzip")
         default:
@@ -163,10 +163,10 @@ private struct Envelope<Reader: DataReader> {
             if key.equals("error_code") {
                 try isFirst(0)
                 let text = try scanner.scalar()?.text
-                code = text.flatMap { $0.isEmpty ? nil : PlainText.bounded(redactor.hiding($0), to: 64) }
+                code = text.flatMap { $0.isEmpty ? nil : redactor.shown($0, to: 64) }
             } else if key.equals("error_msg") {
                 try isFirst(1)
-                message = try scanner.scalar().map { PlainText.bounded(redactor.hiding($0.text)) }
+                message = try scanner.scalar().map { redactor.shown($0.text) }
             } else if key.equals("data") {
                 try isFirst(2)
                 if try scanner.next() == .object {

@@ -32,27 +32,39 @@ struct QueryReader: DataReader {
     }
 
     private mutating func readJob(_ scanner: inout JSONScanner) throws {
-        var jobID: String?
+        var id: JSONScanner.RawString?
         var status: JSONScanner.RawString?
         var code: JSONScanner.RawString?
         var message: JSONScanner.RawString?
         var output: JSONScanner.RawString?
+        var seen: UInt8 = 0
+        var isAmbiguous = false
+        func isFirst(_ field: UInt8) {
+            if seen & field != 0 { isAmbiguous = true }
+            seen |= field
+        }
         try scanner.object { scanner, key in
             if key.equals("job_id") {
-                jobID = try scanner.scalar()?.text
+                isFirst(1)
+                id = try scanner.scalar()
             } else if key.equals("status") {
+                isFirst(2)
                 status = try scanner.scalar()
             } else if key.equals("error_code") {
+                isFirst(4)
                 code = try scanner.scalar()
             } else if key.equals("error_msg") {
+                isFirst(8)
                 message = try scanner.scalar()
             } else if key.equals("execute_msg") {
+                isFirst(16)
                 output = try scanner.scalar()
             } else {
                 try scanner.skip()
             }
         }
-        guard let jobID, !jobID.isEmpty, let succeeded = Self.hasSucceeded(status) else { return }
+        // Which of two values is meant cannot be known.
+        guard !isAmbiguous, let jobID = id?.text, !jobID.isEmpty, let succeeded = Self.hasSucceeded(status) else { return }
         let result = InstanceResult(
             succeeded: succeeded,
             errorCode: sentence(code, longest: 64),
@@ -74,7 +86,7 @@ struct QueryReader: DataReader {
     /// The API writes empty strings where it has nothing to say.
     private func sentence(_ field: JSONScanner.RawString?, longest: Int) -> String? {
         guard let field, !field.bytes.isEmpty else { return nil }
-        return PlainText.bounded(redactor.hiding(field.text), to: longest)
+        return redactor.shown(field.text, to: longest)
     }
 
     private static func bounded(_ output: String) -> String {

@@ -1,8 +1,8 @@
 /// Hides a secret in what the other side has written, before anything is cut, logged or stored.
 ///
-/// A text that was cut on its way may hold the beginning of the secret only: that is hidden too, from 16 bytes on.
+/// A text that was cut on its way may hold the beginning of the secret only: that is hidden too, from 12 bytes on.
 struct Redactor: Sendable {
-    private static let leastPart = 16
+    private static let leastPart = 12
 
     private let secret: [UInt8]
 
@@ -18,9 +18,22 @@ struct Redactor: Sendable {
         !secret.isEmpty && Self.first(beginning, in: bytes, from: 0) != nil
     }
 
-    /// What has to be hidden in the strings of a JSON text: nothing where the secret is not in it and no escape can spell it.
+    /// What has to be hidden in the strings of a JSON text: nothing where the secret is not in it and cannot come about by
+    /// resolving escapes or dropping control characters.
     func reduced(to json: UnsafeRawBufferPointer) -> Redactor {
-        isIn(json) || json.contains(UInt8(ascii: "\\")) ? self : Redactor("")
+        let isPlain = json.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }
+        return isPlain && !isIn(json) ? Redactor("") : self
+    }
+
+    /// The text as it is shown and stored: plain, without the secret, and cut to a length.
+    ///
+    /// In this order: control characters that are dropped must not put the secret together, and a cut must not leave a
+    /// part of it that is not found.
+    func shown(_ text: String, to length: Int = PlainText.longestMessage) -> String {
+        let plain = PlainText.bounded(text, to: .max)
+        // Nor what stands in place of a U+0000 or of bytes that are no text.
+        let whole = plain.replacing("\u{FFFD}", with: "")
+        return PlainText.bounded(hiding(isIn(whole) ? whole : plain), to: length)
     }
 
     /// Whether the text holds the secret or its beginning.

@@ -20,7 +20,8 @@ struct SubmissionReader: DataReader {
     private var expected = 0
     private var expectedOffset = 2
     private var elements = 0
-    private var foreign = 0
+    /// The jobs of instances that were not asked for.
+    private var foreign: [Range<Int>] = []
 
     /// A reader of the answer to a request for these instances.
     init(asked: InstanceIDs, hiding redactor: Redactor) {
@@ -34,7 +35,7 @@ struct SubmissionReader: DataReader {
     var holdsResult: Bool { taskID?.isEmpty == false || elements > 0 }
 
     var summary: String {
-        "the task_id \(taskID.map { PlainText.bounded(redactor.hiding($0), to: 64) } ?? "is missing")"
+        "the task_id \(taskID.map { redactor.shown($0, to: 64) } ?? "is missing")"
     }
 
     mutating func read(_ scanner: inout JSONScanner) throws {
@@ -71,9 +72,15 @@ struct SubmissionReader: DataReader {
                 try scanner.skip()
             }
         }
-        guard let instance, let job, let jobID = take(job) else { return }
-        guard let position = position(of: instance) else {
-            foreign += 1
+        guard let instance else { return }
+        let position = position(of: instance)
+        guard let jobID = job.flatMap({ take($0) }) else {
+            // Beside another mapping of the instance it says that one of the two is wrong.
+            if let position { isAmbiguous[position] = true }
+            return
+        }
+        guard let position else {
+            foreign.append(jobID)
             return
         }
         let known = jobIDs[position]
@@ -126,7 +133,7 @@ struct SubmissionReader: DataReader {
     func content() throws(ServiceFailure) -> (accepted: SubmitAnswer, extras: Int) {
         guard let taskID else { throw .badAnswer("data.task_id is missing", status: 200) }
         guard PlainText.isIdentifier(taskID, longest: Self.longestTaskID), !redactor.isIn(taskID) else {
-            let shown = PlainText.bounded(redactor.hiding(taskID), to: 64)
+            let shown = redactor.shown(taskID, to: 64)
             throw .badAnswer(
                 "data.task_id \"\(shown)\" is not 1 to \(Self.longestTaskID) visible ASCII characters",
                 status: 200
@@ -141,12 +148,12 @@ struct SubmissionReader: DataReader {
                 "the task_id \(taskID) names none of the \(asked.count) instances of the request usably"
             )
         }
-        if foreign > 0, usableCount < named {
+        if !foreign.isEmpty, usableCount < named {
             throw Self.mismatch(
-                "the task_id \(taskID) names \(foreign) other instances, and some instances or jobs twice"
+                "the task_id \(taskID) names \(foreign.count) other instances, and some instances or jobs twice"
             )
         }
-        return (answer(taskID, usable), foreign)
+        return (answer(taskID, usable), foreign.count)
     }
 
     private func answer(_ taskID: String, _ usable: [Range<Int>]) -> SubmitAnswer {
@@ -171,17 +178,11 @@ struct SubmissionReader: DataReader {
         var usable = jobIDs
         for (position, isAmbiguous) in isAmbiguous.enumerated() where isAmbiguous { usable[position] = 0..<0 }
         // Sorted, equal ones meet; by a number that equal ones share, which is cheaper than by the bytes.
-        let marks = usable.indices.filter { !usable[$0].isEmpty }
-            .map { (mark: mark(of: usable[$0]), position: $0) }
-            .sorted { $0.mark < $1.mark }
-        guard zip(marks, marks.dropFirst()).contains(where: { $0.mark == $1.mark }) else { return usable }
-        var owners: [ArraySlice<UInt8>: Int] = [:]
-        for (_, position) in marks {
-            guard let other = owners.updateValue(position, forKey: names[jobIDs[position]]) else { continue }
-            usable[position] = 0..<0
-            usable[other] = 0..<0
-        }
-        return usable
+        let named = (usable + foreign).filter { !$0.isEmpty }
+        let marks = named.map { mark(of: $0) }.sorted()
+        guard zip(marks, marks.dropFirst()).contains(where: { $0 == $1 }) else { return usable }
+        let uses = Dictionary(named.map { (names[$0], 1) }, uniquingKeysWith: +)
+        return usable.map { (uses[names[$0]] ?? 0) > 1 ? 0..<0 : $0 }
     }
 
     private func mark(of range: Range<Int>) -> UInt64 {

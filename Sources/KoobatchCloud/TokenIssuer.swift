@@ -115,7 +115,7 @@ struct TokenIssuer: Sendable {
     private static func explanation(_ body: ByteBuffer, hiding redactor: Redactor) -> String {
         do {
             let message = try JSONDecoder().decode(IAMRefusal.self, from: body).error.message
-            return " (\(PlainText.bounded(redactor.hiding(message))))"
+            return " (\(redactor.shown(message)))"
         } catch {
             return ""
         }

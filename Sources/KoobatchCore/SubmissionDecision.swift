@@ -91,9 +91,10 @@ extension SubmissionDecision {
         }
         guard context.jobState.sends else { return .cancel }
         switch failure.outcome {
-        case .unknown, .notSent:
+        case .unknown:
             return retry()
-        case .throttled:
+        // What never reached the API is no attempt; whether others do is a matter of the line.
+        case .notSent, .throttled:
             return retryUncharged()
         case .unauthenticated:
             // Due as soon as the line opens: with new credentials nothing is left to wait for.

@@ -70,6 +70,8 @@ public struct Submitter: Service {
         var unjudged: [SubmissionAnswer] = []
         var unrecorded: [SubmissionAnswer] = []
         var probe: AttemptID?
+        // The last claim had no place left for more.
+        var mayHaveMore = false
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
@@ -82,10 +84,11 @@ public struct Submitter: Service {
                     unrecorded += try await judge(unjudged, probe: probe, at: now)
                     unjudged = []
                     let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
-                    let due = free > 0 ? try await store.nextSubmission(at: now) : nil
+                    let due = free > 0 ? (mayHaveMore ? now : try await store.nextSubmission(at: now)) : nil
                     let wanted = due.map { $0 <= now } ?? false ? free : 0
                     let admission = line.admit(wanted, for: .submission, at: now)
                     let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
+                    mayHaveMore = admission.places > 0 && turn.claims.count == admission.places
                     if admission.isProbe { probe = turn.claims.first?.attempt }
                     for (answer, result) in zip(unrecorded, turn.decisions) { log(answer, result) }
                     // An acceptance is never dropped: what cannot be recorded now is tried again.
@@ -111,6 +114,7 @@ public struct Submitter: Service {
                 } catch let error as StoreError {
                     throw error
                 } catch {
+                    mayHaveMore = false
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
                     wakeAt = now + trouble.failed(error)
                 }
@@ -158,6 +162,7 @@ public struct Submitter: Service {
             answers: answers,
             isCharged: !line.isEndpointFailing,
             places: admission.places,
+            isProbe: admission.isProbe,
             chunkSize: configuration.chunkSize,
             rules: configuration.rules,
             at: now,

@@ -33,6 +33,7 @@ extension Store {
     ///
     /// Answers at once, whatever the database does.
     public func pulse(at now: ContinuousClock.Instant) -> (call: Duration?, locked: Duration?) {
-        pulse.reading(at: now)
+        let (call, locked) = pulse.reading(at: now)
+        return ([call, syncPulse.reading(at: now).call].compactMap(\.self).max(), locked)
     }
 }

@@ -34,6 +34,7 @@ final class FileNotices: Sendable {
         private static let bufferSize = 4_096
 
         private let descriptor: Int32
+        private let logPath: String
         private let database: Int32
         private let log: Int32
         private let mark: Int32
@@ -44,7 +45,8 @@ final class FileNotices: Sendable {
             let descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
             guard descriptor >= 0 else { return nil }
             database = inotify_add_watch(descriptor, path, Self.opensAndCloses)
-            log = inotify_add_watch(descriptor, path + "-wal", Self.opensAndWrites)
+            logPath = path + "-wal"
+            log = inotify_add_watch(descriptor, logPath, Self.opensAndWrites)
             // There is none before the first daemon; then no program of ours can tell of itself.
             mark = inotify_add_watch(descriptor, ClientMark.path(ofDatabase: path), Self.opensAndCloses)
             guard database >= 0, log >= 0 else {
@@ -67,6 +69,12 @@ final class FileNotices: Sendable {
         /// Calls a function, on a queue of its own, whenever there are notices that nobody has taken.
         func whenever(_ handler: @escaping @Sendable () -> Void) {
             source.setEventHandler(handler: handler)
+        }
+
+        /// Whether to tell of writes to the log, as at first; opens of it are told of always.
+        func tellOfWrites(_ isWanted: Bool) {
+            // Another mask for the watch that there is (`inotify(7)`).
+            inotify_add_watch(descriptor, logPath, isWanted ? Self.opensAndWrites : UInt32(IN_OPEN))
         }
 
         /// The notices since the last call, in their order; never waits.
@@ -107,6 +115,9 @@ final class FileNotices: Sendable {
 
         /// Never calls it.
         func whenever(_ handler: @escaping @Sendable () -> Void) {}
+
+        /// Does nothing.
+        func tellOfWrites(_ isWanted: Bool) {}
 
         /// Nothing.
         func take() -> [FileNotice] { [] }

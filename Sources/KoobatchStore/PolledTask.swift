@@ -10,8 +10,6 @@ struct PolledTask {
     let submittedAt: Timestamp
     let deadline: Timestamp?
     let size: Int
-    /// How long results of its job have been taking.
-    let pace: ResultPace
     /// When this look was due.
     let dueAt: Timestamp?
     /// Whether no query before this one told anything of the task: there was none, or the last one failed.
@@ -31,12 +29,11 @@ struct PolledTask {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size, p.result_seconds,
-                           c.state = 'finished', c.finished_at, d.job_ids, d.states, d.outputs, d.error_codes,
-                           d.error_msgs, d.result_times, p.complete_looks, c.next_poll_at, c.error_code IS NOT NULL
+                    SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size,
+                           c.error_code IS NOT NULL, c.state = 'finished', c.finished_at, d.job_ids, d.states, d.outputs,
+                           d.error_codes, d.error_msgs, d.result_times, c.next_poll_at
                       FROM chunks AS c
                       JOIN chunk_instances AS d ON d.chunk_id = c.id
-                      JOIN job_progress AS p ON p.command_job_id = c.command_job_id
                      WHERE c.id = ?
                        AND (c.state = 'submitted' OR (c.state = 'finished' AND c.next_poll_at IS NOT NULL))
                     """
@@ -50,9 +47,8 @@ struct PolledTask {
         submittedAt = try row.decode(atIndex: 2) ?? Timestamp(millisecondsSinceEpoch: 0)
         deadline = try row.decode(atIndex: 3)
         size = row[4]
-        pace = ResultPace(typical: (row[5] as Double?).map(ChunkFacts.duration), completeLooks: row[14])
-        dueAt = try row.decode(atIndex: 15)
-        isFirstLook = row[1] == 0 || row[16]
+        isFirstLook = row[1] == 0 || row[5]
+        dueAt = try row.decode(atIndex: 14)
         isLate = row[6]
         finishedAt = try row.decode(atIndex: 7)
         let ids = try JSONText.optionalStrings(row[8] ?? "[]")
@@ -125,11 +121,13 @@ struct PolledTask {
                        result_times = ?6
                  WHERE chunk_id = ?1
                 """
-        ).execute(
-            arguments: [
-                chunk, String(decoding: states, as: UTF8.self), outputs.column, errorCodes.column,
-                errorMessages.column, times,
-            ]
+        ).run(
+            chunk,
+            String(decoding: states, as: UTF8.self),
+            outputs.column,
+            errorCodes.column,
+            errorMessages.column,
+            times
         )
     }
 }

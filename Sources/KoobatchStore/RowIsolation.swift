@@ -3,7 +3,9 @@ import GRDB
 extension Database {
     /// Runs a step for all items together, and where a row fails for each by itself.
     ///
-    /// A step may stop after some of its items; the results are those of the first ones then. A step that throws is undone. What concerns the database as a whole, such as a full disk, is thrown on.
+    /// Nothing may have been written in the transaction before: one that meets such a row is begun anew, which is cheaper
+    /// than a savepoint around every step that meets none. A step may stop after some of its items; the results are those of
+    /// the first ones then. What concerns the database as a whole, such as a full disk, is thrown on.
     ///
     /// - Parameters:
     ///   - items: what to do something about.
@@ -16,8 +18,10 @@ extension Database {
     ) throws -> [Result] {
         if items.isEmpty { return [] }
         do {
-            return try undoing { try step(items) }
+            return try step(items)
         } catch let error as DatabaseError where error.concernsRow {
+            if isInsideTransaction { try cachedStatement(sql: "ROLLBACK").execute() }
+            try cachedStatement(sql: "BEGIN IMMEDIATE").execute()
             // One by one, and no more than until the first that fails is behind: the rest is a transaction of its own.
             var results: [Result] = []
             for item in items {

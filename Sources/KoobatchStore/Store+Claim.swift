@@ -6,6 +6,8 @@ extension Store {
     struct ClaimRules {
         /// Instances in a new chunk.
         let chunkSize: Int
+        /// Whether new chunks go before those that are to be sent again.
+        let prefersNew: Bool
         /// Chunks of a job in flight until the API has accepted one.
         static let chunksBeforeAcceptance = 4
         /// Chunks that are claimed before the write lock is thought of.
@@ -161,7 +163,8 @@ extension Store {
         _ db: Database
     ) throws -> (claims: [ClaimedChunk], blocked: Int) {
         let job = claimant.share.job
-        var chunks = claimant.hasWaiting ? try Self.takeWaiting(of: job, places: places, now: now, db) : []
+        let takesWaiting = claimant.hasWaiting && !(rules.prefersNew && claimant.canPlan)
+        var chunks = takesWaiting ? try Self.takeWaiting(of: job, places: places, now: now, db) : []
         let waiting = chunks.count
         var planned = 0
         var blocked = 0
@@ -180,7 +183,7 @@ extension Store {
             let (chunk, instances) = entry
             let requestID = RequestID.random(using: &generator)
             try db.cachedStatement(sql: "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (?, ?, ?)")
-                .execute(arguments: [chunk, requestID, now])
+                .run(chunk, requestID, now)
             defer { (jobDueAt, started) = (nil, nil) }
             return ClaimedChunk(
                 chunk: chunk,

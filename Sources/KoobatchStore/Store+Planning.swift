@@ -119,7 +119,7 @@ extension Store {
     static func insert(_ instances: InstanceIDs, of job: CommandJobID, _ db: Database) throws -> ChunkID {
         try db.cachedStatement(
             sql: "INSERT INTO chunks (command_job_id, state, size, attempts) VALUES (?, 'submitting', ?, 1)"
-        ).execute(arguments: [job, instances.count])
+        ).run(job, instances.count)
         return try insertInstances(instances, db)
     }
 
@@ -138,14 +138,14 @@ extension Store {
                 INSERT INTO chunks (command_job_id, state, size, next_attempt_at, split_from, blocked)
                 VALUES (?, 'pending', ?, ?, ?, ?)
                 """
-        ).execute(arguments: [job, instances.count, now, parent, isBlocked])
+        ).run(job, instances.count, now, parent, isBlocked)
         return try insertInstances(instances, db)
     }
 
     private static func insertInstances(_ instances: InstanceIDs, _ db: Database) throws -> ChunkID {
         let chunk = ChunkID(rawValue: db.lastInsertedRowID)
         try db.cachedStatement(sql: "INSERT INTO chunk_instances (chunk_id, instance_ids) VALUES (?, ?)")
-            .execute(arguments: [chunk, instances.json])
+            .run(chunk, instances.json)
         return chunk
     }
 

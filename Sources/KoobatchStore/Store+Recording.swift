@@ -35,9 +35,10 @@ struct SubmissionRecorder {
         // Whoever has applied the policies before has applied the same.
         try db.isolating(answers.map { $0.applying(policies) }) { answers in
             var changes = JobChanges()
+            var jobs: [CommandJobID: JobFacts] = [:]
             var decisions: [RecordedAnswer] = []
             for answer in answers {
-                let decision = try record(answer, &changes, generator: &generator, db)
+                let decision = try record(answer, &changes, &jobs, generator: &generator, db)
                 decisions.append(decision.map { .decided($0) } ?? .late)
                 if decisions.count < answers.count, shouldEnd() { break }
             }
@@ -52,15 +53,19 @@ struct SubmissionRecorder {
     private func record(
         _ answer: SubmissionAnswer,
         _ changes: inout JobChanges,
+        _ jobs: inout [CommandJobID: JobFacts],
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> SubmissionDecision? {
-        guard try close(answer, db), let facts = try ChunkFacts(answer.claim.chunk, db) else { return nil }
+        guard try close(answer, db) else { return nil }
         switch answer.result {
         case .success(let accepted):
-            try accept(accepted, of: answer, facts, &changes, db)
-            return .accept
+            let job = answer.claim.job
+            guard let facts = try jobs[job] ?? JobFacts(job, db) else { return nil }
+            jobs[job] = facts
+            return try accept(accepted, of: answer, facts, &changes, db) ? .accept : nil
         case .failure(let failure):
+            guard let facts = try ChunkFacts(answer.claim.chunk, db) else { return nil }
             let decision = SubmissionDecision.after(
                 failure,
                 context: facts.context,
@@ -108,29 +113,35 @@ struct SubmissionRecorder {
                  WHERE id = ?
                    AND outcome IS NULL
                 """
-        ).execute(
-            arguments: [
-                outcome, answer.finishedAt, failure == nil ? 200 : failure?.httpStatus, failure?.errorCode,
-                failure?.message, answer.claim.attempt,
-            ]
+        ).run(
+            outcome,
+            answer.finishedAt,
+            failure == nil ? 200 : failure?.httpStatus,
+            failure?.errorCode,
+            failure?.message,
+            answer.claim.attempt
         )
         return db.changesCount == 1
     }
 
-    /// Stores the mapping of an acceptance.
+    /// Stores the mapping of an acceptance; `false` if its chunk is not submitting any more.
     private func accept(
         _ accepted: SubmitAnswer,
         of answer: SubmissionAnswer,
-        _ facts: ChunkFacts,
+        _ facts: JobFacts,
         _ changes: inout JobChanges,
         _ db: Database
-    ) throws {
+    ) throws -> Bool {
+        let job = answer.claim.job
         let size = answer.claim.request.instances.count
         let missing = accepted.missing.count
         let awaited = size - missing
         let isFinished = rules.polling == nil || awaited == 0
-        let others = changes[facts.job].submitted
-        let polls = isFinished ? nil : rules.polling.map { facts.polls(after: answer.finishedAt, $0, others: others) }
+        let polls = isFinished
+            ? nil
+            : rules.polling.map {
+                facts.polls(after: answer.finishedAt, $0, size: size, others: changes[job].submitted)
+            }
         try db.cachedStatement(
             sql: """
                 UPDATE chunks
@@ -147,15 +158,17 @@ struct SubmissionRecorder {
                  WHERE id = ?1
                    AND state = 'submitting'
                 """
-        ).execute(
-            arguments: [
-                answer.claim.chunk, isFinished, accepted.taskID, awaited, missing, answer.finishedAt, polls?.first,
-                polls?.deadline,
-            ]
+        ).run(
+            answer.claim.chunk,
+            isFinished,
+            accepted.taskID,
+            awaited,
+            missing,
+            answer.finishedAt,
+            polls?.first,
+            polls?.deadline
         )
-        guard db.changesCount == 1 else {
-            throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
-        }
+        guard db.changesCount == 1 else { return false }
         var states = Array(repeating: InstanceLetter.awaited, count: size)
         for position in accepted.missing { states[position] = InstanceLetter.unknown }
         func document(_ value: String) -> String? { Self.document(value, at: accepted.missing, size: size) }
@@ -169,18 +182,19 @@ struct SubmissionRecorder {
                        result_times = ?6
                  WHERE chunk_id = ?1
                 """
-        ).execute(
-            arguments: [
-                answer.claim.chunk, accepted.jobIDs, String(decoding: states, as: UTF8.self),
-                document(ServiceFailure.Code.notMapped),
-                document("the API's answer does not name this instance"),
-                isFinished ? nil : document(answer.finishedAt.description),
-            ]
+        ).run(
+            answer.claim.chunk,
+            accepted.jobIDs,
+            String(decoding: states, as: UTF8.self),
+            document(ServiceFailure.Code.notMapped),
+            document("the API's answer does not name this instance"),
+            isFinished ? nil : document(answer.finishedAt.description)
         )
-        changes[facts.job].submitted += awaited
-        changes[facts.job].unknown += missing
-        changes[facts.job].isAccepted = true
-        if isFinished { changes[facts.job].inFlight -= 1 }
+        changes[job].submitted += awaited
+        changes[job].unknown += missing
+        changes[job].isAccepted = true
+        if isFinished { changes[job].inFlight -= 1 }
+        return true
     }
 
     /// A document that has a value for the instances that the answer left out.

@@ -35,7 +35,7 @@ extension Store {
         var recorded: [RecordedResults] = []
         while recorded.count < answers.count {
             let rest = Array(answers.dropFirst(recorded.count))
-            recorded += try await write { db in
+            recorded += try await commit { db in
                 let hasFailures = rest.contains { if case .failure = $0.result { true } else { false } }
                 let recorder = ResultRecorder(
                     schedule: schedule,
@@ -45,6 +45,7 @@ extension Store {
                 return try recorder.record(rest, until: { pacer.shouldYield }, db)
             }
         }
+        if !answers.isEmpty { try await sync() }
         metrics.recorded(recorded.map(\.ended))
         return recorded
     }
@@ -63,11 +64,14 @@ struct ResultRecorder {
     func record(_ answers: [PollAnswer], until shouldEnd: () -> Bool, _ db: Database) throws -> [RecordedResults] {
         try db.isolating(answers) { answers in
             var changes = JobChanges()
+            var paces = JobPaces()
             var recorded: [RecordedResults] = []
             for answer in answers {
-                recorded.append(try record(answer, &changes, db))
+                recorded.append(try record(answer, &changes, &paces, db))
                 if recorded.count < answers.count, shouldEnd() { break }
             }
+            // Once a pace is known, tasks whose first look was set before are moved to when they are due.
+            for (job, typical) in try paces.write(db) { try moveFirstLooks(of: job, typical: typical, db) }
             try changes.write(at: now, db)
             return recorded
         } failed: { answer, reason in
@@ -76,7 +80,12 @@ struct ResultRecorder {
         }
     }
 
-    private func record(_ answer: PollAnswer, _ changes: inout JobChanges, _ db: Database) throws -> RecordedResults {
+    private func record(
+        _ answer: PollAnswer,
+        _ changes: inout JobChanges,
+        _ paces: inout JobPaces,
+        _ db: Database
+    ) throws -> RecordedResults {
         guard var task = try PolledTask(answer.poll.chunk, db) else { return .late }
         let before = (succeeded: task.count(InstanceLetter.succeeded), failed: task.count(InstanceLetter.failed))
         let (ended, formerlyUnknown) = task.take(answer)
@@ -87,7 +96,7 @@ struct ResultRecorder {
         if task.isLate {
             try writeLate(answer, task, db)
         } else {
-            try write(answer, &task, ended: ended, &changes, db)
+            try write(answer, &task, ended: ended, &changes, &paces, db)
         }
         return .ended(ended)
     }
@@ -98,10 +107,11 @@ struct ResultRecorder {
         _ task: inout PolledTask,
         ended: Int,
         _ changes: inout JobChanges,
+        _ paces: inout JobPaces,
         _ db: Database
     ) throws {
         let age = answer.finishedAt - task.submittedAt
-        let typical = try pace(task, lookedAt: answer.finishedAt, ended: ended, db)
+        let typical = try paces.looked(at: task, at: answer.finishedAt, ended: ended, db)
         let failure: ServiceFailure? = if case .failure(let failure) = answer.result { failure } else { nil }
         let decision = PollDecision.after(
             failure: failure,
@@ -146,12 +156,18 @@ struct ResultRecorder {
                  WHERE id = ?1
                    AND state = 'submitted'
                 """
-        ).execute(
-            arguments: [
-                task.chunk, isFinished, answer.finishedAt, task.polls, task.count(InstanceLetter.awaited),
-                task.count(InstanceLetter.succeeded), task.count(InstanceLetter.failed),
-                task.count(InstanceLetter.unknown), next, error?.errorCode, error?.message,
-            ]
+        ).run(
+            task.chunk,
+            isFinished,
+            answer.finishedAt,
+            task.polls,
+            task.count(InstanceLetter.awaited),
+            task.count(InstanceLetter.succeeded),
+            task.count(InstanceLetter.failed),
+            task.count(InstanceLetter.unknown),
+            next,
+            error?.errorCode,
+            error?.message
         )
         if ended > 0 || isFinished { try task.write(finishedAt: isFinished ? answer.finishedAt : nil, db) }
     }

@@ -75,6 +75,8 @@ extension Store {
     ///   - answers: what came of earlier claims.
     ///   - isCharged: whether their failures count against `max_attempts`; not while the endpoint as a whole fails.
     ///   - places: how many chunks may be claimed.
+    ///   - isProbe: whether the claim is to find out if the endpoint works: not with the same chunk each time, because a
+    ///     request whose answer is lost counts as an attempt.
     ///   - chunkSize: instances in a new chunk.
     ///   - rules: how to decide.
     ///   - now: the time of the turn.
@@ -83,6 +85,7 @@ extension Store {
         answers: [SubmissionAnswer],
         isCharged: Bool = true,
         places: Int,
+        isProbe: Bool = false,
         chunkSize: Int,
         rules: SubmissionRules,
         at now: Timestamp,
@@ -90,18 +93,29 @@ extension Store {
     ) async throws -> SubmissionTurn {
         var turn = SubmissionTurn(decisions: [], claims: [], nextDue: nil)
         var generator = generator
+        var preparation: ClaimPreparation?
         while true {
             do {
+                if preparation == nil, places > turn.claims.count {
+                    preparation = try await prepareClaim(
+                        places: places - turn.claims.count,
+                        chunkSize: chunkSize,
+                        at: now
+                    )
+                }
                 let piece = try await piece(
                     of: answers.dropFirst(turn.decisions.count),
                     isCharged: isCharged,
                     places: places - turn.claims.count,
-                    chunkSize: chunkSize,
+                    claiming: ClaimRules(chunkSize: chunkSize, prefersNew: isProbe),
+                    preparation: preparation ?? ClaimPreparation(),
                     rules: rules,
                     at: now,
                     generator: generator
                 )
                 generator = piece.generator
+                // What was claimed has moved the place in a list that was looked at.
+                if preparation?.windows.isEmpty == false, !piece.turn.claims.isEmpty { preparation = nil }
                 turn = SubmissionTurn(
                     decisions: turn.decisions + piece.turn.decisions,
                     claims: turn.claims + piece.turn.claims,
@@ -113,6 +127,8 @@ extension Store {
                 break
             }
         }
+        // Once for all pieces: before anything is sent, and before anybody hears that an answer is recorded.
+        if !(turn.decisions.isEmpty && turn.claims.isEmpty) { try await sync() }
         metrics.claimed(turn.claims, at: now)
         return turn
     }
@@ -129,16 +145,14 @@ extension Store {
         of answers: ArraySlice<SubmissionAnswer>,
         isCharged: Bool,
         places: Int,
-        chunkSize: Int,
+        claiming: ClaimRules,
+        preparation: ClaimPreparation,
         rules: SubmissionRules,
         at now: Timestamp,
         generator: Generator
     ) async throws -> Piece<Generator> {
-        let preparation =
-            places > 0
-            ? try await prepareClaim(places: places, chunkSize: chunkSize, at: now) : ClaimPreparation()
         let answers = Array(answers)
-        return try await write { db in
+        return try await commit { db in
             var generator = generator
             let recorder = SubmissionRecorder(
                 isCharged: isCharged,
@@ -158,20 +172,25 @@ extension Store {
             }
             let (claims, isCutShort) = try claim(
                 places: places,
-                rules: ClaimRules(chunkSize: chunkSize),
+                rules: claiming,
                 preparation: preparation,
                 now: now,
                 generator: &generator,
                 db
             )
-            var next = try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
+            if isCutShort {
+                let turn = SubmissionTurn(decisions: decisions, claims: claims, nextDue: nil)
+                return Piece(turn: turn, generator: generator, isCutShort: true)
+            }
+            // With every place taken the next claim tells.
+            var next = places > 0 && claims.count == places ? now : try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
             if claims.count < places, try Self.hasClaimant(now: now, db) {
                 // What was not prepared for this claim.
                 let soon = now + Self.pauseBeforeClaimingOn
                 next = min(next ?? soon, soon)
             }
             let turn = SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
-            return Piece(turn: turn, generator: generator, isCutShort: isCutShort)
+            return Piece(turn: turn, generator: generator, isCutShort: false)
         }
     }
 

@@ -14,6 +14,7 @@ public struct Store: Sendable {
     private let checkpointer = Checkpointer()
     let metrics = StoreMetrics()
     let pulse = DatabasePulse()
+    let syncPulse = DatabasePulse()
     let lists = InstanceLists()
     /// Leaves the write lock to others: a transaction of several pieces asks `pacer.shouldYield` between them.
     let pacer: WriteLockPacer
@@ -44,7 +45,9 @@ public struct Store: Sendable {
         }
         self.database = database
         self.path = path
-        log = try DurableLog(database: path, sync: sync)
+        log = try DurableLog(database: path) { [metrics, syncPulse] descriptor in
+            try syncPulse.around { try metrics.sync.timing { try sync(descriptor) } }
+        }
         // The last, so that our own opens are not taken for somebody else's.
         pacer = WriteLockPacer(database: path)
     }
@@ -97,13 +100,20 @@ public struct Store: Sendable {
 }
 
 extension Store {
-    /// Runs one immediate transaction, shielded from the cancellation of the calling task.
+    /// Runs one immediate transaction, shielded from the cancellation of the calling task, and makes it durable.
     ///
     /// When it throws nothing has changed, but for `StoreError.cannotSync`: then the transaction is committed and may
     /// not survive a power cut, and the daemon must end, so that the next one recovers from what is on the disk.
     ///
     /// GRDB's own `write` rolls back when its task is cancelled, which would lose an answer that was received.
     func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        let value = try await commit(updates)
+        try await sync()
+        return value
+    }
+
+    /// Runs one immediate transaction as `write` does, without making it durable: `sync` must follow.
+    func commit<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         var wanted = ContinuousClock.now
         while true {
             do {
@@ -116,6 +126,13 @@ extension Store {
         }
     }
 
+    /// Makes every commit so far durable.
+    ///
+    /// - Throws: `StoreError.cannotSync`.
+    func sync() async throws {
+        try await log.sync()
+    }
+
     /// Runs the transaction if it may begin when its turn on the connection has come; `nil` if not.
     private func attempt<Value: Sendable>(
         _ updates: @escaping @Sendable (Database) throws -> Value,
@@ -124,25 +141,26 @@ extension Store {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 guard pacer.mayBegin(wantedSince: wanted) else { return continuation.resume(returning: nil) }
-                continuation.resume(with: Result { try pulse.around { try self.commit(updates, db) } })
+                continuation.resume(with: Result { try pulse.around { try self.transaction(updates, db) } })
                 pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
             }
         }
     }
 
-    private func commit<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
-        var value: Value?
+    private func transaction<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
+        defer { if let time = pacer.released() { metrics.transaction.record(time) } }
+        // Prepared once: `inTransaction` prepares its statements each time.
+        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+        pacer.took()
         do {
-            defer { if let time = pacer.released() { metrics.transaction.record(time) } }
-            try db.inTransaction(.immediate) {
-                pacer.took()
-                value = try updates(db)
-                return .commit
-            }
+            let value = try updates(db)
+            try db.cachedStatement(sql: "COMMIT").execute()
+            return value
+        } catch {
+            // Some errors, such as a full disk, have rolled back already.
+            if db.isInsideTransaction { try db.cachedStatement(sql: "ROLLBACK").execute() }
+            throw error
         }
-        try metrics.sync.timing { try log.sync() }
-        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-        return value
     }
 
     /// Reads outside any transaction of ours, on the same connection.

@@ -11,6 +11,8 @@ final class WriteLockPacer: Sendable {
         var policy: YieldPolicy
         var heldSince: Instant?
         var hint: AsyncStream<Void>.Continuation?
+        /// Whether the kernel tells of writes to the log.
+        var hearsWrites = true
     }
 
     /// How long to wait at most before the notices are looked at again.
@@ -85,12 +87,12 @@ final class WriteLockPacer: Sendable {
     }
 
     /// Whether the running transaction should commit what it has and end: somebody has just opened the database, or it
-    /// has held the lock for `YieldPolicy.transactionTarget`.
+    /// has held the lock for as long as a transaction should.
     ///
     /// Costs two system calls; ask between pieces of at most 100 us, after at least one.
     var shouldYield: Bool {
         look { state, now in
-            if let since = state.heldSince, now - since >= YieldPolicy.transactionTarget { return true }
+            if let since = state.heldSince, now - since >= state.policy.transactionTarget { return true }
             return state.policy.isOpening(at: now)
         }
     }
@@ -127,6 +129,14 @@ final class WriteLockPacer: Sendable {
                 }
             }
             state.policy.probed(isOpenElsewhere: isOpenElsewhere, hasClients: probe.hasClients, at: now)
+            // While nobody else has the database open the writes are the daemon's own: thousands a second.
+            let hearsWrites = isOpenElsewhere ?? true || state.policy.isOpening(at: now)
+            if hearsWrites != state.hearsWrites {
+                state.hearsWrites = hearsWrites
+                notices?.tellOfWrites(hearsWrites)
+                // What was written meanwhile.
+                isHint = isHint || hearsWrites
+            }
             if isHint { state.hint?.yield() }
             return body(state, now)
         }

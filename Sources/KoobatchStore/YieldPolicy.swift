@@ -30,8 +30,10 @@ struct YieldPolicy {
     static let longestPause = Duration.milliseconds(250)
     /// How long a transaction is delayed at most.
     static let longestDelay = max(longestWait, longestPause)
-    /// How long a transaction should hold the lock.
-    static let transactionTarget = Duration.microseconds(700)
+    /// How long a transaction should hold the lock while others keep the database open.
+    static let sharedTarget = Duration.microseconds(700)
+    /// The same while nobody does: an open ends it all the same.
+    static let aloneTarget = Duration.microseconds(2_500)
     /// Opens that are remembered with their time.
     static let rememberedOpens = 64
 
@@ -118,6 +120,9 @@ struct YieldPolicy {
     var isKeptOpen: Bool {
         isOpenElsewhere && (clients == 0 || kept > clients)
     }
+
+    /// How long a transaction should hold the lock.
+    var transactionTarget: Duration { isKeptOpen ? Self.sharedTarget : Self.aloneTarget }
 
     /// How long to leave the lock free before it is taken again.
     ///

@@ -49,12 +49,12 @@ struct StartTests {
     func endWhileStarting(signal: Int32) throws {
         let koobatch = try Koobatch()
         let lock = koobatch.shell.database + ".lock"
-        FileManager.default.createFile(atPath: lock, contents: nil)
+        _ = FileManager.default.createFile(atPath: lock, contents: nil)
         let changes = DatabaseChanges(database: lock)
         // Keeps the start waiting, once it has written its name into the lock file.
         let (input, output) = (Pipe(), Pipe())
         let holder = try Command(
-            ["sqlite3", koobatch.shell.database, "BEGIN EXCLUSIVE; SELECT 1;", ".shell cat"],
+            ["sqlite3", koobatch.shell.database, "BEGIN EXCLUSIVE;", ".shell echo 1; cat"],
             input: input.fileHandleForReading.fileDescriptor,
             output: output.fileHandleForWriting.fileDescriptor
         )

@@ -54,7 +54,7 @@ struct UnreadLogTests {
             settings: """
                 submit: {chunk_size: 1}
                 poll: {initial_delay: 0.02, max_delay: 0.2}
-                log: {format: \(format)}
+                log: {format: \(format), level: debug}
                 """
         )
         let pipe = try Pipe(path: koobatch.folder.appending(path: "log").path)

@@ -97,4 +97,28 @@ struct ContradictionTests {
         #expect(failure?.message == #"a\u{202E}b\u{200B}c\u{2028}d\u{2066}e\u{FEFF}f"#)
         #expect(failure?.errorCode == #"X.\u{202E}1"#)
     }
+
+    @Test(
+        arguments: [
+            #"{"instance_id":"x","job_id":"1"},{"instance_id":"a","job_id":"1"}"#,
+            #"{"instance_id":"a","job_id":""},{"instance_id":"a","job_id":"1"}"#,
+            #"{"instance_id":"a","job_id":"1"},{"instance_id":"a","job_id":"1 2"}"#,
+        ]
+    )
+    func `A job that a stranger has too, or an instance that is named badly as well, is not taken`(jobs: String) async throws {
+        let body = Self.body(#""0""#, jobs: #"\#(jobs),{"instance_id":"b","job_id":"2"}"#)
+        let result = try await RawExchange.submitting(RawServer.http("200 OK", body))
+        switch result {
+        case .success(let answer): #expect(answer.jobIDs == #"[null,"2"]"# && answer.missing == [0])
+        case .failure(let failure): #expect(failure.errorCode == ServiceFailure.Code.contradiction)
+        }
+    }
+
+    @Test(arguments: ["job_id", "status", "execute_msg"])
+    func `A result that says something twice is none`(field: String) async throws {
+        let value = field == "status" ? "2" : #""j""#
+        let body = #"{"data":{"jobs":[{"job_id":"j","status":2,"execute_msg":"j","\#(field)":\#(value)}]},"error_code":"0"}"#
+        let report = try await RawExchange.querying(Array(RawServer.http("200 OK", body).utf8)).get()
+        #expect(report.results.isEmpty)
+    }
 }

@@ -9,10 +9,10 @@ struct LongSecretTests {
     private static let token = (0..<250).map { "Ab\($0 % 10)/+x\($0)" }.joined()
 
     private static func leaks(_ text: String) -> Bool {
-        text.contains(token.prefix(17)) || text.contains(token.dropFirst(100).prefix(17))
+        text.lowercased().contains(token.prefix(12).lowercased()) || text.contains(token.dropFirst(100).prefix(17))
     }
 
-    @Test(arguments: [2_000, 1_000, 499, 100, 20, 16])
+    @Test(arguments: [2_000, 1_000, 499, 100, 20, 12])
     func `A failure holds no part of it`(length: Int) async throws {
         let echo = token(cutTo: length)
         for body in [
@@ -33,7 +33,7 @@ struct LongSecretTests {
 
     private func token(cutTo length: Int) -> String { String(Self.token.prefix(length)) }
 
-    @Test(arguments: [2_000, 1_000, 100, 16])
+    @Test(arguments: [2_000, 1_000, 100, 12])
     func `A result holds no part of it`(length: Int) async throws {
         let echo = token(cutTo: length)
         let body = #"""
@@ -47,5 +47,21 @@ struct LongSecretTests {
             #expect(!Self.leaks(shown))
         }
         #expect(result.output == "out [secret] put")
+    }
+
+    @Test(arguments: ["\\u0000", "\\n", "\\u007f", "\\u0085", "\u{1}", "\u{7F}"])
+    func `Control characters that are dropped do not put it together`(control: String) async throws {
+        let echo = "\(Self.token.prefix(9))\(control)\(Self.token.dropFirst(9))"
+        let body = #"{"error_code":"X.\#(echo)","error_msg":"the token \#(echo) is bad"}"#
+        let result = try await RawExchange.submitting(RawServer.http("400 No", body), token: Self.token)
+        let failure = try #require(result.failure)
+        #expect(!Self.leaks(failure.message) && !Self.leaks(failure.errorCode))
+    }
+
+    @Test
+    func `A content coding holds no part of it`() async throws {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: \(Self.token)\r\nContent-Length: 2\r\n\r\n{}"
+        let failure = try #require(try await RawExchange.submitting(answer, token: Self.token).failure)
+        #expect(!Self.leaks(failure.message))
     }
 }

@@ -58,8 +58,8 @@ struct SubmissionDecisionTests {
                 case .fail: return "fail unknown"
                 }
             case (_, _, false): return "cancel"
-            case (.throttled, _, _), (.unauthenticated, _, _): return "retry uncharged"
-            case (.notSent, _, _), (.refused, .retry, _): return charged
+            case (.throttled, _, _), (.unauthenticated, _, _), (.notSent, _, _): return "retry uncharged"
+            case (.refused, .retry, _): return charged
             case (.refused, .fail, _): return "fail failed"
             case (.refused, .split, _): return size > 1 ? "split" : "fail rejected"
             case (.refused, .isolate, _): return size > 1 ? "split" : charged

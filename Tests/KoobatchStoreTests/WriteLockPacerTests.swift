@@ -73,7 +73,7 @@ struct WriteLockPacerTests {
         #expect(!store.pacer.isOpening, "the window of the open is over")
         let begin = ContinuousClock.now
         for _ in 0..<20 { try await hold() }
-        let held = YieldPolicy.transactionTarget * 19
+        let held = YieldPolicy.sharedTarget * 19
         #expect(ContinuousClock.now - begin > (held - YieldPolicy.burst) / YieldPolicy.sharedShare)
         try shell.close()
         #expect(store.pacer.mayBegin(wantedSince: .now))
@@ -108,7 +108,7 @@ struct WriteLockPacerTests {
     func target() async throws {
         let begin = ContinuousClock.now
         try await hold()
-        #expect(ContinuousClock.now - begin >= YieldPolicy.transactionTarget)
+        #expect(ContinuousClock.now - begin >= YieldPolicy.aloneTarget)
     }
 }
 
@@ -157,7 +157,7 @@ private struct BackToBackWriter: Sendable {
                     pacer?.took()
                     repeat {
                         try db.execute(sql: "UPDATE daemon_state SET last_error = NULL")
-                    } while !(pacer?.shouldYield ?? (.now - begin > YieldPolicy.transactionTarget))
+                    } while !(pacer?.shouldYield ?? (.now - begin > YieldPolicy.aloneTarget))
                     return .commit
                 }
                 pacer?.released()

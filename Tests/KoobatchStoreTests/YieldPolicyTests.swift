@@ -101,9 +101,9 @@ struct YieldPolicyTests {
         while now < start + .seconds(10) {
             let pause = policy.pause(wantedSince: now, at: now)
             now += pause
-            policy.held(for: YieldPolicy.transactionTarget, at: now + YieldPolicy.transactionTarget)
-            now += YieldPolicy.transactionTarget
-            held += YieldPolicy.transactionTarget
+            policy.held(for: YieldPolicy.sharedTarget, at: now + YieldPolicy.sharedTarget)
+            now += YieldPolicy.sharedTarget
+            held += YieldPolicy.sharedTarget
         }
         let share = held / (now - start)
         #expect(share > YieldPolicy.sharedShare * 0.95 && share < YieldPolicy.sharedShare * 1.05)
