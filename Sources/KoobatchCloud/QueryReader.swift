@@ -64,7 +64,9 @@ struct QueryReader: DataReader {
             }
         }
         // Which of two values is meant cannot be known.
-        guard !isAmbiguous, let jobID = id?.text, !jobID.isEmpty, let succeeded = Self.hasSucceeded(status) else { return }
+        guard !isAmbiguous, let jobID = id?.text, !jobID.isEmpty, let succeeded = Self.hasSucceeded(status) else {
+            return
+        }
         let result = InstanceResult(
             succeeded: succeeded,
             errorCode: sentence(code, longest: 64),

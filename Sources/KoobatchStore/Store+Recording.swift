@@ -137,7 +137,8 @@ struct SubmissionRecorder {
         let missing = accepted.missing.count
         let awaited = size - missing
         let isFinished = rules.polling == nil || awaited == 0
-        let polls = isFinished
+        let polls =
+            isFinished
             ? nil
             : rules.polling.map {
                 facts.polls(after: answer.finishedAt, $0, size: size, others: changes[job].submitted)

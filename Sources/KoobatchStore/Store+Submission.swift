@@ -183,7 +183,8 @@ extension Store {
                 return Piece(turn: turn, generator: generator, isCutShort: true)
             }
             // With every place taken the next claim tells.
-            var next = places > 0 && claims.count == places ? now : try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
+            let isFull = places > 0 && claims.count == places
+            var next = isFull ? now : try Self.nextDue(after: now, isIdle: claims.isEmpty, db)
             if claims.count < places, try Self.hasClaimant(now: now, db) {
                 // What was not prepared for this claim.
                 let soon = now + Self.pauseBeforeClaimingOn

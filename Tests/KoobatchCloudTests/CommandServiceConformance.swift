@@ -76,7 +76,11 @@ struct CommandServiceConformance {
     }
 
     private func request(_ number: Int, count: Int = 3) -> SubmitRequest {
-        SubmitRequest(requestID: id(number), command: "ls -l /system", instances: InstanceIDs(instances(number, count: count)))
+        SubmitRequest(
+            requestID: id(number),
+            command: "ls -l /system",
+            instances: InstanceIDs(instances(number, count: count))
+        )
     }
 
     private func instances(_ number: Int, count: Int) -> [String] {

@@ -105,7 +105,7 @@ struct ContradictionTests {
             #"{"instance_id":"a","job_id":"1"},{"instance_id":"a","job_id":"1 2"}"#,
         ]
     )
-    func `A job that a stranger has too, or an instance that is named badly as well, is not taken`(jobs: String) async throws {
+    func `A job that a stranger has too is not taken, nor one beside a bad name`(jobs: String) async throws {
         let body = Self.body(#""0""#, jobs: #"\#(jobs),{"instance_id":"b","job_id":"2"}"#)
         let result = try await RawExchange.submitting(RawServer.http("200 OK", body))
         switch result {
@@ -117,7 +117,8 @@ struct ContradictionTests {
     @Test(arguments: ["job_id", "status", "execute_msg"])
     func `A result that says something twice is none`(field: String) async throws {
         let value = field == "status" ? "2" : #""j""#
-        let body = #"{"data":{"jobs":[{"job_id":"j","status":2,"execute_msg":"j","\#(field)":\#(value)}]},"error_code":"0"}"#
+        let job = #"{"job_id":"j","status":2,"execute_msg":"j","\#(field)":\#(value)}"#
+        let body = #"{"data":{"jobs":[\#(job)]},"error_code":"0"}"#
         let report = try await RawExchange.querying(Array(RawServer.http("200 OK", body).utf8)).get()
         #expect(report.results.isEmpty)
     }

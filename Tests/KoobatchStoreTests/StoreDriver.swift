@@ -57,7 +57,9 @@ struct StoreDriver: Sendable {
     }
 
     func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> SubmissionAnswer {
-        let jobs = claim.request.instances.list.map { missing.contains($0) ? "null" : "\"job-\(claim.attempt.rawValue)-\($0)\"" }
+        let jobs = claim.request.instances.list.map {
+            missing.contains($0) ? "null" : "\"job-\(claim.attempt.rawValue)-\($0)\""
+        }
         let answer = SubmitAnswer(
             taskID: "task-\(claim.attempt.rawValue)",
             jobIDs: "[\(jobs.joined(separator: ","))]",
