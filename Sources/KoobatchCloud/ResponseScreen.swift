@@ -11,8 +11,8 @@ import NIOHTTP1
 /// Informational responses and trailers are dropped. A content coding that cannot be undone is kept from the client, whose
 /// decompressor would look at the first of several.
 ///
-/// A response on which more bytes follow is delivered, and the connection closed: the next request on it might be given an
-/// answer that is not its own.
+/// A response on which more bytes follow, and one that is not the API's own, is delivered and the connection closed: the next
+/// request on it might be given an answer that is not its own.
 final class ResponseScreen: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
@@ -53,6 +53,7 @@ final class ResponseScreen: ChannelDuplexHandler {
     }
 
     private static let mostInformational = 16
+    private static let field: StaticString = "\"error_code\""
 
     private let longest: Int
     private let requests: OpenRequests
@@ -151,13 +152,30 @@ final class ResponseScreen: ChannelDuplexHandler {
 
     private func deliver(_ context: ChannelHandlerContext) {
         guard case .received(var head, let body, let isFollowed) = state else { return }
-        state = isFollowed ? .closed : .idle
-        if isFollowed { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+        let isLast = isFollowed || !Self.isOfAPI(head, body)
+        state = isLast ? .closed : .idle
+        if isLast { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         ContentCoding.setAside(&head.headers)
         context.fireChannelRead(wrapInboundOut(.head(head)))
         if body.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(.body(body))) }
         context.fireChannelRead(wrapInboundOut(.end(nil)))
-        if isFollowed { context.close(promise: nil) }
+        if isLast { context.close(promise: nil) }
+    }
+
+    /// Whether a response is one that the API itself gives: its envelope, with a status of success or of refusal.
+    private static func isOfAPI(_ head: HTTPResponseHead, _ body: ByteBuffer) -> Bool {
+        let status = Int(head.status.code)
+        guard (200..<300).contains(status) || (400..<500).contains(status) else { return false }
+        return body.withUnsafeReadableBytes { bytes in
+            field.withUTF8Buffer { field in
+                var index = 0
+                while index + field.count <= bytes.count {
+                    if bytes[index] == field[0], bytes[index..<index + field.count].elementsEqual(field) { return true }
+                    index += 1
+                }
+                return false
+            }
+        }
     }
 
     private func fail(_ violation: Violation, _ context: ChannelHandlerContext) {

@@ -126,14 +126,33 @@ struct SubmissionTests {
         try await insert(2, ["max_attempts": "2"])
         for _ in 0..<2 {
             let claim = try await driver.claim()[0]
-            try await driver.record(
-                driver.failed(claim, ServiceFailure(.notSent, errorCode: "koobatch.connect", message: "m"))
-            )
+            try await driver.record(driver.lost(claim))
             driver.now = driver.now + .seconds(100)
         }
         #expect(try await user.row("SELECT state, failed FROM job_status") == ["failed", "2"])
         let rows = try await user.rows("SELECT DISTINCT state, error_code, error_msg FROM instance_status")
-        #expect(rows == [["failed", "koobatch.connect", "m"]])
+        #expect(rows == [["failed", ServiceFailure.Code.timeout, "no answer"]])
+    }
+
+    @Test("counts no attempt that never reached the API, and probes with another chunk where there is one")
+    mutating func neverSent() async throws {
+        try await insert(64, ["max_attempts": "1"])
+        let first = try await driver.turn(places: 1).claims
+        let notSent = ServiceFailure(.notSent, errorCode: "koobatch.connect", message: "m")
+        try await driver.record(driver.failed(first[0], notSent))
+        #expect(try await user.row("SELECT state, attempts FROM chunks") == ["pending", "0"])
+        driver.now = driver.now + .seconds(100)
+        let probe = try await driver.store.submissionTurn(
+            answers: [],
+            places: 1,
+            isProbe: true,
+            chunkSize: 32,
+            rules: driver.rules,
+            at: driver.now,
+            generator: SystemRandomNumberGenerator()
+        ).claims
+        #expect(probe.map(\.chunk.rawValue) == [2])
+        #expect(try await driver.turn(places: 1).claims.map(\.chunk) == first.map(\.chunk))
     }
 
     @Test("says when the next attempt is due, and does not send before")

@@ -49,19 +49,10 @@ struct Acceptance {
     var mappings: [AnswerScript.Mapping] {
         guard let task, jobs == nil, !isContradictory else { return [] }
         let name = task.hasPrefix("\"") ? String(task.dropFirst().dropLast()) : task
-        // Without strictness a job that cannot be one does not make the other job of its instance doubtful.
-        let usable = HostileText.isStrict ? entries : entries.filter { Self.isID($0.job) }
-        let pairs = Set(usable.map { [$0.instance, $0.job] })
+        let pairs = Set(entries.map { [$0.instance, $0.job] })
         let instances = Dictionary(pairs.map { ($0[0], 1) }, uniquingKeysWith: +)
-        // Without strictness a job that is given to a stranger too counts as that of the instance that was asked for.
-        let owned = HostileText.isStrict ? pairs : pairs.filter { asked.contains($0[0]) }
-        let jobs = Dictionary(owned.map { ($0[1], 1) }, uniquingKeysWith: +)
+        let jobs = Dictionary(pairs.map { ($0[1], 1) }, uniquingKeysWith: +)
         return pairs.filter { instances[$0[0]] == 1 && jobs[$0[1], default: 1] == 1 }
             .map { AnswerScript.Mapping(task: name, instance: $0[0], job: $0[1]) }
-    }
-
-    /// Whether a text, as it is escaped, can be an id: 1 to 64 visible ASCII characters.
-    private static func isID(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x5C }
     }
 }

@@ -21,10 +21,6 @@ struct HostileCloud {
         texts = HostileText(secret: secret)
     }
 
-    /// What follows an answer that belongs to no request: without strictness the end, because the next request on the
-    /// connection would be given the answer of the one before it, and so on.
-    static var afterStray: [AnswerScript.Step] { HostileText.isStrict ? [] : [.close] }
-
     /// What happens on a new connection before anything was read from it; mostly nothing.
     mutating func greeting() -> AnswerScript? {
         connections += 1
@@ -34,7 +30,7 @@ struct HostileCloud {
         truth.count([kind])
         return switch kind {
         case "greeting.answer":
-            AnswerScript(steps: [.pause(milliseconds: dice.int(0...3)), .send(stranger(&dice))] + Self.afterStray)
+            AnswerScript(steps: [.pause(milliseconds: dice.int(0...3)), .send(stranger(&dice))])
         case "greeting.garbage": AnswerScript(steps: [.send([0, 1, 2, 0xFF]), .pause(milliseconds: 20), .close])
         case "greeting.close": AnswerScript(steps: [.pause(milliseconds: dice.int(0...5)), .close])
         default: AnswerScript(steps: [.reset])
@@ -45,8 +41,7 @@ struct HostileCloud {
     mutating func interruption() -> AnswerScript? {
         var dice = Dice(seed: seed, subject: "interruption \(connections) \(truth.exchanges)")
         guard isHostile, dice.percent(20) else { return nil }
-        let open = HostileText.isStrict ? AnswerScript.Step.pause(milliseconds: dice.int(1...50)) : .close
-        let ending = dice.pick(AnswerScript.Step.close, .reset, open)
+        let ending = dice.pick(AnswerScript.Step.close, .reset, .pause(milliseconds: dice.int(1...50)))
         truth.count(["early-answer"])
         return AnswerScript(steps: dice.percent(30) ? [ending] : [.send(stranger(&dice)), ending])
     }

@@ -86,7 +86,7 @@ struct QueryAnswer {
         case 4:
             let other = results[dice.int(0...results.count - 1)].job
             results[index].extra = #","status":1,"execute_msg":"""#
-            if HostileText.isStrict, other != results[index].job, dice.percent(50) {
+            if other != results[index].job, dice.percent(50) {
                 results[index].extra = #","job_id":"\#(other)""#
                 results.removeAll { $0.job == other }
             }

@@ -153,7 +153,7 @@ struct ResponseMutation {
             response.fields += dice.pick(
                 ["Content-Encoding: br"],
                 ["Content-Encoding: zstd"],
-                ["Content-Encoding: \(HostileText.isStrict ? secret : "secret")"],
+                ["Content-Encoding: \(secret)"],
                 ["Content-Encoding: gzip", "Content-Encoding: gzip"],
                 ["Content-Encoding: gzip, br"],
                 ["Content-Encoding: identity"],
@@ -214,7 +214,7 @@ struct ResponseMutation {
             return "second-answer"
         case 8:
             script.steps +=
-                [.pause(milliseconds: dice.int(0...Self.mostPause)), .send(stranger)] + HostileCloud.afterStray
+                [.pause(milliseconds: dice.int(0...Self.mostPause)), .send(stranger)]
             return "late-answer"
         default:
             script.steps = [.send(flipped(bytes, from: 13, to: response.head.count - 1, &dice))]

@@ -45,11 +45,11 @@ extension ModelJob {
                 } else {
                     job.retry(index, due: due)
                 }
-            case .throttled:
+            case .throttled, .notSent:
                 job.chunks[index].state = .pending
                 job.chunks[index].due = due
                 job.chunks[index].attempts -= 1
-            case .lost, .notSent, .internalError: job.retry(index, due: due)
+            case .lost, .internalError: job.retry(index, due: due)
             }
         }
     }
