@@ -11,6 +11,7 @@ public enum LogKeys {
     static let instance = "instance"
     static let requestID = "request.id"
     static let taskID = "task.id"
+    static let jobIDs = "task.job_ids"
     static let outcome = "attempt.outcome"
     static let seconds = "duration.seconds"
     static let code = "error.code"

@@ -149,7 +149,7 @@ public struct Poller: Service {
             if case .impossible(let reason) = result {
                 metadata[LogKeys.reason] = "\(reason)"
                 logger.error(
-                    "Results cannot be recorded, because rows of their job were changed by hand; see koobatch doctor --full",
+                    "Results cannot be recorded: rows or rules were changed by hand; see koobatch doctor --full",
                     metadata: metadata
                 )
             } else if case .failure(let failure) = answer.result {

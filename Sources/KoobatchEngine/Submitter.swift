@@ -212,8 +212,10 @@ public struct Submitter: Service {
             logger.warning("An answer came too late to change anything", metadata: metadata)
         case .impossible(let reason):
             metadata[LogKeys.reason] = "\(reason)"
+            // Whatever becomes of the database, the mapping is in the log.
+            if case .success(let accepted) = answer.result { metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)" }
             logger.error(
-                "An answer cannot be recorded, because rows of its job were changed by hand; see koobatch doctor --full",
+                "An answer cannot be recorded: rows or rules were changed by hand; see koobatch doctor --full",
                 metadata: metadata
             )
         case .decided(.accept): logger.debug("Chunk submitted", metadata: metadata)
