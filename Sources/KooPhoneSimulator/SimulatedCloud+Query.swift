@@ -22,6 +22,7 @@ extension SimulatedCloud {
         return decision
     }
 
+    /// The task of an id; `nil` for one that was not handed out, which is refused as the API refuses it.
     private func entry(named name: Substring) -> TaskTable.Entry? {
         guard let identifier = Identifier(name.utf8), let number = identifiers.taskNumber(of: identifier) else {
             return nil

@@ -22,6 +22,7 @@ struct TaskTable: Sendable {
         return receipt
     }
 
+    /// The task of a number; `nil` for one that there is not: a number comes out of an id that the caller sent.
     func entry(_ number: Int) -> Entry? {
         entries.indices.contains(number) ? entries[number] : nil
     }

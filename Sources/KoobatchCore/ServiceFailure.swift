@@ -98,3 +98,10 @@ extension ServiceFailure {
         public static let resultTimeout = "koobatch.result_timeout"
     }
 }
+
+extension Result where Failure == ServiceFailure {
+    /// The failure, if it is one.
+    public var failure: ServiceFailure? {
+        if case .failure(let failure) = self { failure } else { nil }
+    }
+}

@@ -112,10 +112,10 @@ public struct Poller: Service {
     /// Lets the line hear of the answers, as the error policies judge them.
     private func judge(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
         guard !answers.isEmpty else { return }
-        let policies = try await store.errorPolicies()
+        let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
         for answer in answers {
             _ = await line.take(
-                answer.failure,
+                answer.result.failure,
                 isProbe: answer.poll.chunk == probe,
                 isQuery: true,
                 policies: policies,
@@ -161,11 +161,5 @@ public struct Poller: Service {
                 logger.debug("Results recorded", metadata: metadata)
             }
         }
-    }
-}
-
-extension PollAnswer {
-    fileprivate var failure: ServiceFailure? {
-        if case .failure(let failure) = result { failure } else { nil }
     }
 }

@@ -130,11 +130,11 @@ public struct Submitter: Service {
         at now: Timestamp
     ) async throws -> [SubmissionAnswer] {
         guard !answers.isEmpty else { return [] }
-        let policies = try await store.errorPolicies()
+        let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
         var judged: [SubmissionAnswer] = []
         for answer in answers {
             let failure = await line.take(
-                answer.failure,
+                answer.result.failure,
                 isProbe: answer.claim.attempt == probe,
                 isQuery: false,
                 policies: policies,
@@ -236,11 +236,7 @@ extension RecordedAnswer {
 }
 
 extension SubmissionAnswer {
-    fileprivate var failure: ServiceFailure? {
-        if case .failure(let failure) = result { failure } else { nil }
-    }
-
-    fileprivate var isAccepted: Bool { failure == nil }
+    fileprivate var isAccepted: Bool { result.failure == nil }
 
     fileprivate func failing(_ failure: ServiceFailure) -> SubmissionAnswer {
         SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: finishedAt)

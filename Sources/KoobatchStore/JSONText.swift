@@ -34,12 +34,6 @@ enum JSONText {
         "[" + ids.map { "\($0)" }.joined(separator: ",") + "]"
     }
 
-    /// The strings of a JSON array; throws what the decoder throws for anything else.
-    static func strings(_ text: String) throws -> [String] {
-        if let plain = plain(text) { return plain.compactMap(\.self) }
-        return try JSONDecoder().decode([String].self, from: Data(text.utf8))
-    }
-
     /// The strings and nulls of a JSON array; throws what the decoder throws for anything else.
     static func optionalStrings(_ text: String) throws -> [String?] {
         try plain(text) ?? JSONDecoder().decode([String?].self, from: Data(text.utf8))

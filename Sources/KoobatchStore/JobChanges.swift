@@ -120,18 +120,25 @@ struct JobChanges {
         let reason =
             "refused: the API refused all \(refusals) requests so far, the last with \(refusal.errorCode) "
             + "\(refusal.message); check the command and the instances, then resume to go on without this check, or cancel"
+        try pause(job, cause: "refused", reason: reason, db)
+    }
+
+    /// Pauses a job, and says why.
+    ///
+    /// - Parameter cause: a value of `job_progress.pause_cause`.
+    static func pause(_ job: CommandJobID, cause: String, reason: String, _ db: Database) throws {
         try db.cachedStatement(sql: "UPDATE command_jobs SET state = 'paused', state_reason = ? WHERE id = ?")
             .execute(arguments: [reason, job])
         try db.cachedStatement(
             sql: """
                 UPDATE job_progress
                    SET job_state   = 'paused',
-                       pause_cause = 'refused',
+                       pause_cause = ?2,
                        since_at    = NULL,
                        mark_at     = NULL
-                 WHERE command_job_id = ?
+                 WHERE command_job_id = ?1
                 """
-        ).execute(arguments: [job])
+        ).execute(arguments: [job, cause])
     }
 
     /// Does what the counts of a job ask for: its end, a pause, the rest after a canary.

@@ -16,6 +16,17 @@ public struct FinishedJob: Hashable, Sendable {
 }
 
 extension Store {
+    /// The states that `job_progress` counts, in the order of its columns.
+    private static let countedStates: [InstanceState] = [
+        .submitted, .succeeded, .failed, .unknown, .cancelled, .rejected,
+    ]
+
+    /// The counts in a row's columns from one on, without those states that none is in.
+    private static func counts(_ states: [InstanceState], in row: Row, from first: Int) -> [InstanceState: Int] {
+        let counts = states.enumerated().map { ($1, row[first + $0] as Int) }
+        return Dictionary(uniqueKeysWithValues: counts.filter { $0.1 > 0 })
+    }
+
     /// The jobs that have finished at a time or later, whoever finished them; at most 10,000.
     public func jobsFinished(since time: Timestamp) async throws -> [FinishedJob] {
         try await read { db in
@@ -36,14 +47,12 @@ extension Store {
             ).map { row in
                 let finishedAt: Timestamp = try row.decode(atIndex: 2)
                 let began: Timestamp = try row.decode(atIndex: 3)
-                let states: [InstanceState] = [.submitted, .succeeded, .failed, .unknown, .cancelled, .rejected]
-                let counts = states.enumerated().map { ($1, row[$0 + 4] as Int) }.filter { $0.1 > 0 }
                 return FinishedJob(
                     id: row[0],
                     state: row[1],
                     finishedAt: finishedAt,
                     duration: max(.zero, finishedAt - began),
-                    instances: Dictionary(uniqueKeysWithValues: counts)
+                    instances: Self.counts(Self.countedStates, in: row, from: 4)
                 )
             }
         }
@@ -79,11 +88,7 @@ extension Store {
                 ),
                 arguments: [limit]
             ).map { row in
-                let states: [InstanceState] = [
-                    .pending, .submitted, .succeeded, .failed, .unknown, .cancelled, .rejected,
-                ]
-                let counts = states.enumerated().map { ($1, row[$0 + 1] as Int) }.filter { $0.1 > 0 }
-                return RunningJob(id: row[0], instances: Dictionary(uniqueKeysWithValues: counts))
+                RunningJob(id: row[0], instances: Self.counts([.pending] + Self.countedStates, in: row, from: 1))
             }
         }
     }

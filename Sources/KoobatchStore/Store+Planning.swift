@@ -95,11 +95,7 @@ extension Store {
     /// Pauses a job whose list cannot be read any more.
     static func pauseDamaged(_ job: CommandJobID, _ db: Database) throws {
         let reason = "damaged: instance_ids cannot be read any more; cancel the job and insert it again"
-        try db.cachedStatement(sql: "UPDATE command_jobs SET state = 'paused', state_reason = ? WHERE id = ?")
-            .execute(arguments: [reason, job])
-        try db.cachedStatement(
-            sql: "UPDATE job_progress SET job_state = 'paused', pause_cause = 'hand' WHERE command_job_id = ?"
-        ).execute(arguments: [job])
+        try JobChanges.pause(job, cause: "hand", reason: reason, db)
     }
 
     /// The list of a job; an empty one where it was damaged after the insert.

@@ -46,7 +46,7 @@ extension Store {
                 db.cachedStatement(sql: "SELECT instance_ids FROM chunk_instances WHERE chunk_id = ?"),
                 arguments: [chunk]
             )
-            return try JSONText.strings(list ?? "[]")
+            return try InstanceIDs(document: list ?? "[]").list
         }
         return try self.blocked(instances, of: job, db)
     }
@@ -148,7 +148,7 @@ extension Store {
             arguments: [chunk]
         )
         guard let row else { return [] }
-        let instances = try JSONText.strings(row[0])
+        let instances = try InstanceIDs(document: row[0]).list
         let stored: String? = row[1]
         var states = stored.map { Array($0.utf8) } ?? Array(repeating: InstanceLetter.failed, count: instances.count)
         var moved: [String] = []

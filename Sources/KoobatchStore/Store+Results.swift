@@ -21,12 +21,7 @@ extension Store {
     /// Records what came of queries, in transactions that leave the write lock to others; one that cannot be recorded does
     /// not keep back the others.
     ///
-    /// - Returns: for each answer in order the instances that it ended; `nil` for one that changed nothing.
-    public func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
-        try await recordResults(answers, schedule: schedule, at: now).map(\.ended)
-    }
-
-    /// Records what came of queries, and says of each in order what became of it.
+    /// - Returns: what became of each answer, in order.
     public func recordResults(
         _ answers: [PollAnswer],
         schedule: PollSchedule,
@@ -36,10 +31,9 @@ extension Store {
         while recorded.count < answers.count {
             let rest = Array(answers.dropFirst(recorded.count))
             recorded += try await commit { db in
-                let hasFailures = rest.contains { if case .failure = $0.result { true } else { false } }
                 let recorder = ResultRecorder(
                     schedule: schedule,
-                    policies: hasFailures ? try Self.errorPolicies(db) : ErrorPolicies([:]),
+                    policies: try Self.errorPolicies(for: rest.compactMap(\.result.failure), db),
                     now: now
                 )
                 return try recorder.record(rest, until: { pacer.shouldYield }, db)
@@ -112,7 +106,7 @@ struct ResultRecorder {
     ) throws {
         let age = answer.finishedAt - task.submittedAt
         let typical = try paces.looked(at: task, at: answer.finishedAt, ended: ended, db)
-        let failure: ServiceFailure? = if case .failure(let failure) = answer.result { failure } else { nil }
+        let failure = answer.result.failure
         let decision = PollDecision.after(
             failure: failure,
             unfinished: task.count(InstanceLetter.awaited),

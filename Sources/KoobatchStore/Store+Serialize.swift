@@ -130,7 +130,7 @@ extension Store {
             ),
             arguments: [job]
         )
-        let chunks = try rows.map { ($0[0] as ChunkID, try JSONText.strings($0[1])) }
+        let chunks = try rows.map { ($0[0] as ChunkID, try InstanceIDs(document: $0[1]).list) }
         let waiting = try blocked(chunks.flatMap(\.1), of: job, db)
         let freed = chunks.filter { !$0.1.allSatisfy(waiting.contains) }
         return freed.prefix(freedAtOnce).map { Freed(chunk: $0.0, instances: $0.1, waiting: waiting) }
@@ -167,7 +167,7 @@ extension Store {
             ).execute(arguments: [entry.chunk, left.count])
             guard db.changesCount == 1 else { continue }
             try db.cachedStatement(sql: "UPDATE chunk_instances SET instance_ids = ?2 WHERE chunk_id = ?1")
-                .execute(arguments: [entry.chunk, JSONText.array(left)])
+                .execute(arguments: [entry.chunk, InstanceIDs(left).json])
             free += entry.instances.filter { !entry.waiting.contains($0) }
         }
         for chunk in Chunking.chunks(of: free, size: chunkSize) {

@@ -157,7 +157,7 @@ extension Store {
             let recorder = SubmissionRecorder(
                 isCharged: isCharged,
                 rules: rules,
-                policies: try Self.policies(for: answers, db),
+                policies: try Self.errorPolicies(for: answers.compactMap(\.result.failure), db),
                 now: now
             )
             let decisions = try recorder.record(
@@ -198,18 +198,13 @@ extension Store {
     /// How long after a claim that was cut short the next one may come.
     private static let pauseBeforeClaimingOn = Duration.milliseconds(5)
 
-    /// The policies, read where a failure asks for them.
-    private static func policies(for answers: [SubmissionAnswer], _ db: Database) throws -> ErrorPolicies {
-        let hasFailures = answers.contains { if case .failure = $0.result { true } else { false } }
-        return hasFailures ? try errorPolicies(db) : ErrorPolicies([:])
+    /// What the table `error_policies` says now; nothing where no failure asks for it.
+    public func errorPolicies(for failures: [ServiceFailure]) async throws -> ErrorPolicies {
+        failures.isEmpty ? ErrorPolicies([:]) : try await read { try Self.errorPolicies(for: failures, $0) }
     }
 
-    /// What the table `error_policies` says now.
-    public func errorPolicies() async throws -> ErrorPolicies {
-        try await read { try Self.errorPolicies($0) }
-    }
-
-    static func errorPolicies(_ db: Database) throws -> ErrorPolicies {
+    static func errorPolicies(for failures: [ServiceFailure], _ db: Database) throws -> ErrorPolicies {
+        guard !failures.isEmpty else { return ErrorPolicies([:]) }
         let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT code, action FROM error_policies"))
         return ErrorPolicies(
             Dictionary(rows.map { ($0[0] as String, $0[1] as ErrorAction) }, uniquingKeysWith: { $1 })

@@ -105,6 +105,7 @@ final class LogWriter: Sendable {
         }
     }
 
+    /// What is to be written next; `nil` when there is nothing, which ends the work and whoever waits for its end.
     private func next(_ state: inout State) -> Entry? {
         if state.entries.isEmpty, !state.isRefused { queueCount(&state) }
         state.isWorking = !state.entries.isEmpty

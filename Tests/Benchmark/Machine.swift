@@ -56,3 +56,10 @@ struct Machine: Encodable {
         }.quantile(0.5) ?? 0
     }
 }
+
+extension ContinuousClock.Instant {
+    /// Blocks the thread until then: what is measured is a user who does something at this moment.
+    func wait() {
+        Thread.sleep(forTimeInterval: max(0, ContinuousClock.now.duration(to: self) / .seconds(1)))
+    }
+}

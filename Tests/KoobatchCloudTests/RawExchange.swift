@@ -54,10 +54,3 @@ enum RawExchange {
         return try #require(result)
     }
 }
-
-extension Result where Failure == ServiceFailure {
-    /// The failure, if it is one.
-    var failure: ServiceFailure? {
-        if case .failure(let failure) = self { failure } else { nil }
-    }
-}

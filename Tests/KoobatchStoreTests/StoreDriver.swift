@@ -125,6 +125,13 @@ struct StoreDriver: Sendable {
     }
 }
 
+extension Store {
+    /// Records what came of queries; for each in order the instances that it ended, `nil` for one that changed nothing.
+    func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
+        try await recordResults(answers, schedule: schedule, at: now).map(\.ended)
+    }
+}
+
 extension DatabaseQueue {
     /// Inserts a job that is due at the start of the tests' clock; returns its id.
     ///

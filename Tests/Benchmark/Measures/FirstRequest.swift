@@ -55,7 +55,7 @@ enum FirstRequest: Measure {
         var due = ContinuousClock.now
         for index in 0..<inserts {
             due += .seconds(pause())
-            Thread.sleep(forTimeInterval: max(0, ContinuousClock.now.duration(to: due) / .seconds(1)))
+            due.wait()
             let name = "\(prefix)\(index)x"
             commits[name + "0"] = try bed.timeOfCommit(TestBed.insert(instances: 32, prefix: name))
         }

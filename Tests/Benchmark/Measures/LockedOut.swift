@@ -31,7 +31,7 @@ enum LockedOut: Measure {
             var count = 0
             for index in 0..<inserts {
                 let due = begin + .seconds(seconds * Double(index) / Double(inserts))
-                Thread.sleep(forTimeInterval: max(0, ContinuousClock.now.duration(to: due) / .seconds(1)))
+                due.wait()
                 let outcome = try Command.run([
                     "sqlite3", bed.database,
                     "INSERT INTO command_jobs (command, instance_ids) VALUES ('ls', '[\"s\(index)\"]')",
