@@ -174,7 +174,7 @@ private final class OpenShell {
     private let input: FileHandle
 
     init(_ database: String) throws {
-        let (toShell, fromShell) = (Pipe(), Pipe())
+        let (toShell, fromShell) = (Pipe.notInherited(), Pipe.notInherited())
         command = try Command(
             ["sqlite3", "-batch", database],
             input: toShell.fileHandleForReading.fileDescriptor,

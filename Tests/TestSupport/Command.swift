@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import Synchronization
 
 #if canImport(Glibc)
@@ -160,5 +160,18 @@ extension Command {
             try handle.seek(toOffset: 0)
             return String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
         }
+    }
+}
+
+extension Pipe {
+    /// A pipe whose ends programs have only as their input and outputs, so that they see when the test closes it.
+    ///
+    /// Foundation's own pipes are inherited: what a program starts and leaves behind would wait for its own end.
+    public static func notInherited() -> Pipe {
+        let pipe = Pipe()
+        for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+            _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        }
+        return pipe
     }
 }

@@ -69,7 +69,7 @@ extension TestBed {
     ///
     /// The shell prints a word after the commit, which `stdbuf` lets through at once.
     func timeOfCommit(_ statement: String) throws -> Int64 {
-        let pipe = Pipe()
+        let pipe = Pipe.notInherited()
         let shell = try Command(
             ["stdbuf", "--output=0"] + arguments(patience: 5_000) + [statement, "SELECT 'committed'"],
             output: pipe.fileHandleForWriting.fileDescriptor
