@@ -5,15 +5,13 @@ import Synchronization
 
 /// Notices within milliseconds that another process has committed, and wakes the stages.
 ///
-/// The kernel's notices of the database files are the hint (`Store.changeHints`), `PRAGMA data_version` is the truth, and
-/// looking every few seconds is the net under both.
+/// The kernel's notices of the database files are the hint (`Store.changeHints`), and `PRAGMA data_version` is the truth.
+/// What is missed all the same is due at the next heartbeat; see `Housekeeper`.
 public struct ChangeWatcher: Service {
     /// Waits; throws when its task is cancelled.
     typealias Pause = @Sendable (Duration) async throws -> Void
 
-    /// How often to look without a hint.
-    private static let net = Duration.seconds(5)
-    /// The same where there are no hints.
+    /// How often to look where there are no hints.
     private static let poll = Duration.milliseconds(500)
     /// The pauses between the looks after a hint.
     ///
@@ -37,7 +35,7 @@ public struct ChangeWatcher: Service {
         if !store.hasChangeHints {
             logger.warning("The kernel does not tell of writes to the database; polling it")
         }
-        let interval = store.hasChangeHints ? Self.net : Self.poll
+        let interval = store.hasChangeHints ? nil : Self.poll
         let hints = store.changeHints()
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
@@ -45,14 +43,17 @@ public struct ChangeWatcher: Service {
                     of: Void.self,
                     bufferingPolicy: .bufferingNewest(1)
                 )
-                group.addTask {
-                    do {
-                        while true {
-                            continuation.yield()
-                            try await ContinuousClock().sleep(for: interval)
+                continuation.yield()
+                if let interval {
+                    group.addTask {
+                        do {
+                            while true {
+                                try await ContinuousClock().sleep(for: interval)
+                                continuation.yield()
+                            }
+                        } catch {
+                            // Cancelled.
                         }
-                    } catch {
-                        continuation.finish()
                     }
                 }
                 group.addTask {
@@ -98,7 +99,9 @@ public struct ChangeWatcher: Service {
     }
 
     /// Looks once for every trigger, until there are no more.
-    func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration = net) async {
+    ///
+    /// - Parameter interval: how far apart the triggers are at most; `nil` if they may never come.
+    func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async {
         var last: Int64?
         var trouble = Trouble(logger: logger)
         inboxes.progress.waits(.watcher, atMost: interval)

@@ -66,12 +66,12 @@ public struct Housekeeper: Service {
                         heartbeatDue = now + Self.heartbeatInterval
                         isCleaning = true
                         try await wakeWhatIsDue(at: now)
-                        inboxes.announcer.ring()
                     }
                     let (expired, next) = try await store.expire(at: now)
                     for job in expired {
                         logger.warning("Job expired", metadata: [LogKeys.jobID: "\(job.rawValue)"])
                     }
+                    if !expired.isEmpty { inboxes.announcer.ring() }
                     if isCleaning { isCleaning = try await deleteSlice(at: now) }
                     trouble.passed()
                     wakeAt = isCleaning ? now : min(heartbeatDue, next ?? heartbeatDue)

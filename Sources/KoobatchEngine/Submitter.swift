@@ -2,11 +2,12 @@ public import KoobatchCore
 public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
+import Synchronization
 
 /// Sends due chunks and records what comes of them.
 ///
 /// Each turn is one transaction that records the answers that have come and claims chunks for the places that are free;
-/// the requests of a turn start when it is on disk. On graceful shutdown it claims nothing more and ends when every
+/// the requests of a turn start when it is on disk, and the next turn does not wait for that. On graceful shutdown it claims nothing more and ends when every
 /// answer is recorded; when cancelled, requests in flight end at once as `unknown`, and that is recorded.
 public struct Submitter: Service {
     /// How it works.
@@ -74,9 +75,11 @@ public struct Submitter: Service {
         var mayHaveMore = false
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
+        let disk = BrokenDisk()
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.submitter.take(until: wakeAt, time: time)
+                if let error = disk.error { throw error }
                 let now = time.now
                 unjudged += mail.elements
                 if mail.isStopping, inFlight == 0 { return }
@@ -90,7 +93,10 @@ public struct Submitter: Service {
                     let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
                     mayHaveMore = admission.places > 0 && turn.claims.count == admission.places
                     if admission.isProbe { probe = turn.claims.first?.attempt }
-                    for (answer, result) in zip(unrecorded, turn.decisions) { log(answer, result) }
+                    if !(turn.decisions.isEmpty && turn.claims.isEmpty) {
+                        let told = zip(unrecorded, turn.decisions).map { ($0, $1) }
+                        group.addTask { await follow(turn, told, disk) }
+                    }
                     // An acceptance is never dropped: what cannot be recorded now is tried again.
                     let kept =
                         zip(unrecorded, turn.decisions).filter { $0.isAccepted && $1.isImpossible }.map(\.0)
@@ -104,8 +110,6 @@ public struct Submitter: Service {
                     unrecorded = kept
                     if mail.isStopping, inFlight == kept.count { return }
                     trouble.passed()
-                    for claim in turn.claims { logStart(of: claim) }
-                    for claim in turn.claims { group.addTask { await send(claim) } }
                     let held = admission.places < wanted ? line.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
@@ -121,6 +125,8 @@ public struct Submitter: Service {
                 if mail.isStopping, inFlight == 0 { return }
             }
         }
+        // Of the last turn.
+        if let error = disk.error { throw error }
     }
 
     /// The answers as the error policies judge them; the line has heard of each then.
@@ -170,6 +176,25 @@ public struct Submitter: Service {
         )
         claimed = turn.claims.count
         return turn
+    }
+
+    /// Tells what a turn has recorded and sends what it has claimed, once it is on the disk.
+    private func follow(
+        _ turn: SubmissionTurn,
+        _ decisions: [(SubmissionAnswer, RecordedAnswer)],
+        _ disk: BrokenDisk
+    ) async {
+        do {
+            if let commit = turn.commit { try await store.makeDurable(commit) }
+        } catch {
+            disk.fail(error)
+            return inboxes.submitter.ring()
+        }
+        for (answer, result) in decisions { log(answer, result) }
+        for claim in turn.claims { logStart(of: claim) }
+        await withDiscardingTaskGroup { group in
+            for claim in turn.claims { group.addTask { await send(claim) } }
+        }
     }
 
     private func send(_ claim: ClaimedChunk) async {
@@ -226,6 +251,17 @@ public struct Submitter: Service {
         case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata)
         case .decided(.fail): logger.error("Chunk failed", metadata: metadata)
         }
+    }
+}
+
+/// Hands the error of a disk that cannot be relied on to the loop that is to end with it.
+private final class BrokenDisk: Sendable {
+    private let failure = Mutex<(any Error)?>(nil)
+
+    var error: (any Error)? { failure.withLock { $0 } }
+
+    func fail(_ error: any Error) {
+        failure.withLock { $0 = error }
     }
 }
 

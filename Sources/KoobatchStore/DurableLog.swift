@@ -17,11 +17,18 @@ import Synchronization
 /// sent. The lock is held for the writing only. `fdatasync` makes all that was written to the file durable, by whatever
 /// descriptor; SQLite keeps no lock on the WAL file, so that closing this descriptor drops none.
 ///
-/// Whoever comes while a sync is under way shares the next one.
+/// Commits are numbered, so that whoever waits for one shares the sync that covers it. Once a sync has failed every other
+/// fails too: the kernel may have dropped what it could not write, and a second `fdatasync` would not say so
+/// (https://wiki.postgresql.org/wiki/Fsync_Errors).
 final class DurableLog: Sendable {
     private struct State {
-        var waiting: [CheckedContinuation<Void, any Error>] = []
+        /// The number of the latest commit.
+        var committed: UInt64 = 0
+        /// Commits up to this one are on the disk.
+        var durable: UInt64 = 0
+        var waiting: [(commit: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
         var isSyncing = false
+        var failure: (any Error)?
     }
 
     private let descriptor: Int32
@@ -44,13 +51,22 @@ final class DurableLog: Sendable {
         close(descriptor)
     }
 
-    /// Returns once every commit so far is on the disk, whether the task is cancelled or not.
+    /// Numbers a commit that was just made.
+    func committed() -> UInt64 {
+        state.withLock { state in
+            state.committed += 1
+            return state.committed
+        }
+    }
+
+    /// Returns once a commit, and all before it, is on the disk, whether the task is cancelled or not.
     ///
-    /// - Throws: what the sync throws.
-    func sync() async throws {
+    /// - Throws: what the sync throws, or has thrown before.
+    func sync(_ commit: UInt64) async throws {
+        if state.withLock({ $0.failure == nil && $0.durable >= commit }) { return }
         try await withCheckedThrowingContinuation { continuation in
             let isFirst = state.withLock { state in
-                state.waiting.append(continuation)
+                state.waiting.append((commit, continuation))
                 defer { state.isSyncing = true }
                 return !state.isSyncing
             }
@@ -60,14 +76,25 @@ final class DurableLog: Sendable {
 
     private func work() {
         while true {
-            let waiting = state.withLock { state in
-                defer { state.waiting = [] }
+            let (commit, failure) = state.withLock { state in
                 if state.waiting.isEmpty { state.isSyncing = false }
-                return state.waiting
+                return (state.waiting.isEmpty ? nil : state.committed, state.failure)
             }
-            if waiting.isEmpty { return }
-            let result = Result { try syncing(descriptor) }
-            for continuation in waiting { continuation.resume(with: result) }
+            guard let commit else { return }
+            let result = Result {
+                if let failure { throw failure }
+                try syncing(descriptor)
+            }
+            let done = state.withLock { state in
+                switch result {
+                case .success: state.durable = commit
+                case .failure(let error): state.failure = error
+                }
+                let done = state.waiting.filter { $0.commit <= commit }
+                state.waiting.removeAll { $0.commit <= commit }
+                return done
+            }
+            for (_, continuation) in done { continuation.resume(with: result) }
         }
     }
 

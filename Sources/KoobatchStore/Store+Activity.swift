@@ -45,7 +45,7 @@ extension Store {
 
     /// Which stages have work that is due, whether they may do it now or not.
     public func dueWork(at now: Timestamp) async throws -> (planning: Bool, submission: Bool, polling: Bool) {
-        let (planning, polling) = try await read { db in
+        try await read { db in
             let row = try Row.fetchOne(
                 db.cachedStatement(
                     sql: """
@@ -64,9 +64,8 @@ extension Store {
                 ),
                 arguments: [now]
             )
-            return (row?[0] ?? false, row?[1] ?? false) as (Bool, Bool)
+            return (row?[0] ?? false, try Self.hasClaimant(now: now, db), row?[1] ?? false)
         }
-        return (planning, try await nextSubmission(at: now) == now, polling)
     }
 }
 

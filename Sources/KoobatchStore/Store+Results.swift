@@ -28,9 +28,10 @@ extension Store {
         at now: Timestamp
     ) async throws -> [RecordedResults] {
         var recorded: [RecordedResults] = []
+        var last: Commit?
         while recorded.count < answers.count {
             let rest = Array(answers.dropFirst(recorded.count))
-            recorded += try await commit { db in
+            let (piece, commit) = try await commit { db in
                 let recorder = ResultRecorder(
                     schedule: schedule,
                     policies: try Self.errorPolicies(for: rest.compactMap(\.result.failure), db),
@@ -38,8 +39,10 @@ extension Store {
                 )
                 return try recorder.record(rest, until: { pacer.shouldYield }, db)
             }
+            recorded += piece
+            last = commit
         }
-        if !answers.isEmpty { try await sync() }
+        if let last { try await makeDurable(last) }
         metrics.recorded(recorded.map(\.ended))
         return recorded
     }

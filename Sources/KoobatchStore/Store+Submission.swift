@@ -56,12 +56,20 @@ public struct SubmissionTurn: Sendable {
     public let claims: [ClaimedChunk]
     /// When the next chunk is due; `nil` if none waits for a time.
     public let nextDue: Timestamp?
+    /// What must be durable before anything of this is sent or told; `nil` where nothing was written.
+    public let commit: Store.Commit?
 
     /// Creates a turn.
-    public init(decisions: [RecordedAnswer], claims: [ClaimedChunk], nextDue: Timestamp?) {
+    public init(
+        decisions: [RecordedAnswer],
+        claims: [ClaimedChunk],
+        nextDue: Timestamp?,
+        commit: Store.Commit? = nil
+    ) {
         self.decisions = decisions
         self.claims = claims
         self.nextDue = nextDue
+        self.commit = commit
     }
 }
 
@@ -69,7 +77,7 @@ extension Store {
     /// Records answers and claims due chunks: in one transaction, or in several that leave the write lock to others.
     ///
     /// An answer changes something only while its attempt is open, so a late or repeated call is harmless. One that cannot
-    /// be recorded does not keep back the others.
+    /// be recorded does not keep back the others. `makeDurable` must follow before a claim is sent.
     ///
     /// - Parameters:
     ///   - answers: what came of earlier claims.
@@ -103,7 +111,7 @@ extension Store {
                         at: now
                     )
                 }
-                let piece = try await piece(
+                let (piece, commit) = try await piece(
                     of: answers.dropFirst(turn.decisions.count),
                     isCharged: isCharged,
                     places: places - turn.claims.count,
@@ -119,7 +127,8 @@ extension Store {
                 turn = SubmissionTurn(
                     decisions: turn.decisions + piece.turn.decisions,
                     claims: turn.claims + piece.turn.claims,
-                    nextDue: piece.turn.nextDue
+                    nextDue: piece.turn.nextDue,
+                    commit: commit
                 )
                 if !piece.isCutShort { break }
             } catch is DatabaseError where !(turn.decisions.isEmpty && turn.claims.isEmpty) {
@@ -127,8 +136,6 @@ extension Store {
                 break
             }
         }
-        // Once for all pieces: before anything is sent, and before anybody hears that an answer is recorded.
-        if !(turn.decisions.isEmpty && turn.claims.isEmpty) { try await sync() }
         metrics.claimed(turn.claims, at: now)
         return turn
     }
@@ -150,7 +157,7 @@ extension Store {
         rules: SubmissionRules,
         at now: Timestamp,
         generator: Generator
-    ) async throws -> Piece<Generator> {
+    ) async throws -> (value: Piece<Generator>, commit: Commit) {
         let answers = Array(answers)
         return try await commit { db in
             var generator = generator

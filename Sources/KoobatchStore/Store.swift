@@ -100,6 +100,11 @@ public struct Store: Sendable {
 }
 
 extension Store {
+    /// A transaction that is committed, and may not be on the disk yet.
+    public struct Commit: Hashable, Sendable {
+        let number: UInt64
+    }
+
     /// Runs one immediate transaction, shielded from the cancellation of the calling task, and makes it durable.
     ///
     /// When it throws nothing has changed, but for `StoreError.cannotSync`: then the transaction is committed and may
@@ -107,13 +112,15 @@ extension Store {
     ///
     /// GRDB's own `write` rolls back when its task is cancelled, which would lose an answer that was received.
     func write<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        let value = try await commit(updates)
-        try await sync()
+        let (value, commit) = try await commit(updates)
+        try await makeDurable(commit)
         return value
     }
 
-    /// Runs one immediate transaction as `write` does, without making it durable: `sync` must follow.
-    func commit<Value: Sendable>(_ updates: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    /// Runs one immediate transaction as `write` does, without making it durable: `makeDurable` must follow.
+    func commit<Value: Sendable>(
+        _ updates: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> (value: Value, commit: Commit) {
         var wanted = ContinuousClock.now
         while true {
             do {
@@ -122,26 +129,31 @@ extension Store {
                 // Cancelled: what is to be recorded is recorded at once.
                 wanted -= YieldPolicy.longestDelay
             }
-            if let value = try await attempt(updates, wantedSince: wanted) { return value }
+            if let committed = try await attempt(updates, wantedSince: wanted) { return committed }
         }
     }
 
-    /// Makes every commit so far durable.
+    /// Returns once a commit, and all before it, would survive a power cut; shielded from cancellation.
     ///
-    /// - Throws: `StoreError.cannotSync`.
-    func sync() async throws {
-        try await log.sync()
+    /// - Throws: `StoreError.cannotSync`; the daemon must end then.
+    public func makeDurable(_ commit: Commit) async throws {
+        try await log.sync(commit.number)
     }
 
     /// Runs the transaction if it may begin when its turn on the connection has come; `nil` if not.
     private func attempt<Value: Sendable>(
         _ updates: @escaping @Sendable (Database) throws -> Value,
         wantedSince wanted: ContinuousClock.Instant
-    ) async throws -> Value? {
+    ) async throws -> (value: Value, commit: Commit)? {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 guard pacer.mayBegin(wantedSince: wanted) else { return continuation.resume(returning: nil) }
-                continuation.resume(with: Result { try pulse.around { try self.transaction(updates, db) } })
+                continuation.resume(
+                    with: Result {
+                        let value = try pulse.around { try self.transaction(updates, db) }
+                        return (value, Commit(number: log.committed()))
+                    }
+                )
                 pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
             }
         }

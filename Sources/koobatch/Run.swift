@@ -116,7 +116,7 @@ struct Run: AsyncParsableCommand {
         // Whoever asks for metrics can see to the end.
         if let endpoint { services.append(endpoint) }
         services += engine.services
-        services += [
+        services.append(
             ConfigurationReload(
                 signals: signals,
                 initial: settings,
@@ -124,9 +124,13 @@ struct Run: AsyncParsableCommand {
                 targets: targets,
                 serviceManager: serviceManager,
                 logger: logger
-            ),
-            StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager),
-        ]
+            )
+        )
+        if serviceManager.isPresent {
+            services.append(
+                StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager)
+            )
+        }
         let ending = Ending(
             grace: targets.grace,
             submitting: { client.submitting },

@@ -9,6 +9,9 @@ final class ServiceManager: Sendable {
     private let socketPath: String?
     private let lastStatus = Mutex("")
 
+    /// Whether systemd wants to be told.
+    var isPresent: Bool { socketPath != nil }
+
     /// Takes what systemd says in the environment.
     init(
         environment: [String: String] = ProcessInfo.processInfo.environment,

@@ -5,7 +5,10 @@ import ServiceLifecycle
 
 /// Tells systemd in numbers what the daemon does, when that changes; nothing while nothing happens.
 struct StatusReport: Service {
+    /// How often to look while something happens.
     private static let interval = Duration.seconds(3)
+    /// How often to look while nothing does.
+    private static let idleInterval = Duration.seconds(10)
 
     let engine: Engine
     /// Instances submitted so far.
@@ -26,7 +29,7 @@ struct StatusReport: Service {
                         last = (turns, submitted(), now)
                         await report(rate: rate)
                     }
-                    try await ContinuousClock().sleep(for: Self.interval)
+                    try await ContinuousClock().sleep(for: wasBusy ? Self.interval : Self.idleInterval)
                 }
             } catch {
                 // Cancelled.

@@ -56,20 +56,7 @@ struct DurableIntentTests {
         let ids = (0..<20).map { "\"i\($0)\"" }.joined(separator: ",")
         try shell.rows("INSERT INTO command_jobs (command, instance_ids) VALUES ('ls', '[\(ids)]');")
         let (requests, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .unbounded)
-        let engine = Engine(
-            configuration: Engine.Configuration(
-                chunkSize: 2,
-                maxInFlight: 2,
-                rules: SubmissionRules(backoff: Backoff(base: .seconds(1), maximum: .seconds(60)), polling: nil),
-                requestsPerSecond: nil,
-                retention: nil
-            ),
-            store: store,
-            service: Service(disk: disk, requests: continuation),
-            memory: try await store.lineMemory(),
-            time: .system,
-            logger: Logger(label: "engine") { _ in SwiftLogNoOpLogHandler() }
-        )
+        let engine = try await Self.engine(store, Service(disk: disk, requests: continuation))
         try await withThrowingTaskGroup { group in
             for service in engine.services {
                 if let planner = service as? Planner { group.addTask { try await planner.run() } }
@@ -84,5 +71,42 @@ struct DurableIntentTests {
             group.cancelAll()
             try await group.waitForAll()
         }
+    }
+
+    private struct BrokenDisk: Error {}
+
+    @Test("that cannot be made durable are not sent, and end the submitter")
+    func brokenDisk() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.path("koobatch.db")
+        try Store.migrate(path: path)
+        let store = try Store(path: path) { _ in throw BrokenDisk() }
+        try SQLiteShell(database: path).rows(
+            "INSERT INTO command_jobs (command, instance_ids) VALUES ('ls', '[\"a\"]');"
+        )
+        let (requests, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .unbounded)
+        let engine = try await Self.engine(store, Service(disk: Disk(), requests: continuation))
+        for case let submitter as Submitter in engine.services {
+            await #expect(throws: BrokenDisk.self) { try await submitter.run() }
+        }
+        continuation.finish()
+        #expect(await requests.reduce(0) { count, _ in count + 1 } == 0)
+    }
+
+    private static func engine(_ store: Store, _ service: Service) async throws -> Engine {
+        Engine(
+            configuration: Engine.Configuration(
+                chunkSize: 2,
+                maxInFlight: 2,
+                rules: SubmissionRules(backoff: Backoff(base: .seconds(1), maximum: .seconds(60)), polling: nil),
+                requestsPerSecond: nil,
+                retention: nil
+            ),
+            store: store,
+            service: service,
+            memory: try await store.lineMemory(),
+            time: .system,
+            logger: Logger(label: "engine") { _ in SwiftLogNoOpLogHandler() }
+        )
     }
 }
