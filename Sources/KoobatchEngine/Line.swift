@@ -87,6 +87,7 @@ public final class Line: Sendable {
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
     func admit(_ wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Admission {
         state.withLock { state in
+            state.line.followClock(to: now)
             if wanted > 0, state.line.isClosedForCredentials, hasNewCredentials() {
                 state.line.credentialsChanged(at: now)
             }
