@@ -161,7 +161,7 @@ struct DueTimesTests {
         #expect(try await user.row("SELECT state FROM chunks") == ["finished"])
     }
 
-    @Test("of the estimate of a job's end move on after the clock was set back")
+    @Test("of the estimates of a job move on after the clock was set back, and nothing false is learned")
     mutating func eta() async throws {
         _ = try await user.insertJob(["a", "b", "c"])
         driver.chunkSize = 1
@@ -172,8 +172,8 @@ struct DueTimesTests {
         let answer = try await driver.report(poll, user) { _ in true }
         _ = try await driver.store.record([answer], schedule: schedule, at: driver.now)
         #expect(
-            try await user.row("SELECT since_at, mark_at FROM job_progress") == [
-                "\(Timestamp.start)", "\(Timestamp.start)",
+            try await user.row("SELECT since_at, mark_at, result_seconds FROM job_progress") == [
+                "\(Timestamp.start)", "\(Timestamp.start)", nil,
             ]
         )
     }
