@@ -179,7 +179,7 @@ CREATE TABLE chunks (
     rejected           INTEGER NOT NULL DEFAULT 0,  -- Instances that the API refused.
     -- Attempts that count against max_attempts. Throttled ones and ones refused for their credentials do not.
     attempts           INTEGER NOT NULL DEFAULT 0 CONSTRAINT "attempts: 0 to 1000000" CHECK (attempts BETWEEN 0 AND 1000000),
-    next_attempt_at    TEXT,  -- Set while the chunk is pending.
+    next_attempt_at    TEXT,  -- Set while the chunk is pending; no further off than retry.max_delay.
     error_code         TEXT,  -- Of the last attempt that was not accepted, or of the task if the API no longer knows it.
     error_msg          TEXT,  -- Says more than the code.
     submitted_at       TEXT,  -- When the API accepted it.
@@ -315,6 +315,7 @@ CREATE TABLE daemon_state (
     version             TEXT,  -- Its version.
     started_at          TEXT,  -- When it started.
     heartbeat_at        TEXT,  -- Its last heartbeat; there is one every 10 seconds.
+    trusted_at          TEXT,  -- The same by what the clock is trusted for: earlier while a leap forward is doubted.
     stopped_at          TEXT,  -- When it stopped in order; NULL while it runs or when it was killed.
     -- The rate limit in force; NULL: unlimited.
     requests_per_second REAL
@@ -331,6 +332,7 @@ CREATE TABLE daemon_state (
     CONSTRAINT "daemon_state: times are UTC, such as 2026-12-01T08:00:00.000Z; the daemon writes them"
         CHECK (started_at IS strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '+0 days')
                AND heartbeat_at IS strftime('%Y-%m-%dT%H:%M:%fZ', heartbeat_at, '+0 days')
+               AND trusted_at IS strftime('%Y-%m-%dT%H:%M:%fZ', trusted_at, '+0 days')
                AND stopped_at IS strftime('%Y-%m-%dT%H:%M:%fZ', stopped_at, '+0 days')
                AND paused_until IS strftime('%Y-%m-%dT%H:%M:%fZ', paused_until, '+0 days')
                AND last_error_at IS strftime('%Y-%m-%dT%H:%M:%fZ', last_error_at, '+0 days'))
@@ -788,7 +790,7 @@ SELECT j.id, j.label, j.command, j.state, j.state_reason, p.total,
        CASE WHEN p.succeeded + p.failed + p.unknown + p.cancelled + p.rejected > p.since_done
                  AND p.succeeded + p.failed + p.unknown + p.cancelled + p.rejected < p.total
             THEN strftime('%Y-%m-%dT%H:%M:%fZ', min(julianday('now')
-                              + (julianday('now') - julianday(p.since_at))
+                              + nullif(max(julianday('now') - julianday(p.since_at), 0.0), 0.0)
                                 * (p.total - p.succeeded - p.failed - p.unknown - p.cancelled - p.rejected)
                                 / (p.succeeded + p.failed + p.unknown + p.cancelled + p.rejected - p.since_done),
                               -- The end of the year 9999, where the calendar of SQLite ends.
@@ -882,12 +884,10 @@ SELECT command_job_id, state, error_code, output, sum(instances) AS instances, m
 
 CREATE VIEW daemon AS
 -- The daemon; running is 1 while its heartbeat is fresh.
-SELECT pid,
-       version, started_at, heartbeat_at, stopped_at,
-       stopped_at IS NULL AND heartbeat_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-30 seconds') AS running,
+SELECT pid, version, started_at, heartbeat_at, stopped_at,
+       stopped_at IS NULL AND abs(julianday('now') - julianday(heartbeat_at)) <= 30.0 / 86400 AS running,
        (SELECT count(*) FROM chunks WHERE state = 'submitting') AS in_flight,
-       requests_per_second, circuit, credentials, paused_until, last_error,
-       last_error_at
+       requests_per_second, circuit, credentials, paused_until, last_error, last_error_at
   FROM daemon_state;
 
 CREATE VIEW why AS
@@ -895,9 +895,7 @@ CREATE VIEW why AS
 -- matter of what a person does).
 WITH facts AS (
     SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now') AS now,
-           coalesce(stopped_at IS NULL
-                    AND heartbeat_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-30 seconds'), 0) AS running,
-           heartbeat_at, circuit, credentials, last_error, requests_per_second,
+           coalesce((SELECT running FROM daemon), 0) AS running, trusted_at, heartbeat_at, circuit, credentials, last_error, requests_per_second,
            CASE WHEN paused_until > strftime('%Y-%m-%dT%H:%M:%fZ', 'now') THEN paused_until END AS paused_until
       FROM daemon_state
 ),
@@ -919,7 +917,7 @@ ahead AS MATERIALIZED (
 ),
 waiting AS (
     SELECT p.command_job_id,
-           p.job_state, p.pause_cause, j.state_reason, p.run_at, j.max_concurrency, p.priority, p.total, p.planned,
+           p.job_state, p.pause_cause, j.state_reason, p.run_at, p.expires_at, j.max_concurrency, p.priority, p.total, p.planned,
            p.plan_limit, p.slow_start, p.replan_upto, p.succeeded, p.waiting_chunks, p.blocked_chunks,
            p.in_flight_chunks, p.held_chunks,
            -- All that is to be sent now has been sent.
@@ -940,6 +938,7 @@ blockers AS (
                 THEN iif(pause_cause = 'max_errors' OR (over_budget IS NOT NULL AND replan_upto IS NULL), 'max_errors', 'pause')
                 WHEN run_at > now AND NOT is_sent THEN 'run_at'
                 WHEN NOT running THEN 'daemon'
+                WHEN expires_at BETWEEN trusted_at AND now AND trusted_at < heartbeat_at AND NOT is_sent THEN 'clock'
                 WHEN blocked_chunks > 0 AND is_blocked THEN 'serialize_instances'
                 WHEN is_sent AND in_flight_chunks = 0 THEN 'hold'
                 WHEN credentials = 'refused' THEN 'credentials'
@@ -966,6 +965,7 @@ SELECT command_job_id, NULL AS chunk_id, blocker,
            WHEN 'run_at' THEN 'not before run_at, ' || run_at
            WHEN 'daemon' THEN 'the daemon is not running' || coalesce(', last seen ' || heartbeat_at, '')
                               || '; start it with koobatch run'
+           WHEN 'clock' THEN 'the system clock jumped forward, beyond expires_at; it is judged when the clock has proved right'
            WHEN 'results' THEN 'everything is sent; chunks whose results are awaited: ' || in_flight_chunks
            WHEN 'hold' THEN 'chunks on hold, because their answers were lost: ' || held_chunks
                             || '; operator action required: see the chunk''s row in chunks'

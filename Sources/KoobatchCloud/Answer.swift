@@ -7,7 +7,8 @@ import NIOHTTP1
 /// A whole answer of the API, as it came.
 struct Answer: Sendable {
     let status: Int
-    let retryAfter: String?
+    /// Every `Retry-After`, as it came.
+    let retryAfter: [String]
     let location: String?
     /// The clock of the other side, which it gives in whole seconds.
     let date: Timestamp?
@@ -18,7 +19,7 @@ struct Answer: Sendable {
     /// Reads an answer to its end.
     init(_ response: HTTPClientResponse, longest: Int) async throws {
         status = Int(response.status.code)
-        retryAfter = response.headers.first(name: "Retry-After")
+        retryAfter = response.headers["Retry-After"]
         location = response.headers.first(name: "Location")
         date = response.headers.first(name: "Date").flatMap(RetryAfter.date)
         coding = ContentCoding.unsupported(response.headers)
@@ -113,7 +114,7 @@ extension Answer {
         let evidence = AnswerEvidence(
             status: status,
             verdict: verdict,
-            retryAfter: retryAfter.flatMap { RetryAfter.duration($0, now: now) }
+            retryAfter: RetryAfter.duration(retryAfter, now: date ?? now)
         )
         throw (300..<400).contains(status) ? evidence.failure.with(message: redirectMessage) : evidence.failure
     }

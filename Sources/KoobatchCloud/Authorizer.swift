@@ -25,9 +25,19 @@ enum Authorizer: Sendable {
         case .tokenFile(let path):
             self = .tokenFile(SecretFile(path: path, kind: .token, logger: logger))
         case .password(let login):
-            let issuer = TokenIssuer(login, configuration, http: http, logger: logger, now: now, pause: pause)
+            let issuer = TokenIssuer(
+                login,
+                configuration,
+                http: http,
+                logger: logger,
+                now: now,
+                uptime: WallClock.uptime,
+                pause: pause
+            )
             self = .password(
-                IAMToken(logger: logger, now: now) { () throws(ServiceFailure) in try await issuer.issue() },
+                IAMToken(logger: logger, uptime: WallClock.uptime) { () throws(ServiceFailure) in
+                    try await issuer.issue()
+                },
                 file: issuer.password
             )
         case .accessKey(let key):

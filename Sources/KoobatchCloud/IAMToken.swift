@@ -4,6 +4,8 @@ import Synchronization
 
 /// The token in force, bought anew when three quarters of its life are over and after a refusal.
 ///
+/// It goes by a clock that is never set: a token lives for as long as IAM's clock says, whatever ours shows.
+///
 /// However many requests need one, one at a time asks for a token: the others wait for what it gets, or go on with the
 /// old token while that lives. A failure is everybody's, so that a wrong password is not tried once for each of them.
 final class IAMToken: Sendable {
@@ -22,7 +24,7 @@ final class IAMToken: Sendable {
 
     private struct State {
         var token: IssuedToken?
-        var renewAt: Timestamp?
+        var renewAt: Duration?
         var isAsking = false
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0
@@ -35,17 +37,17 @@ final class IAMToken: Sendable {
     }
 
     private let logger: Logger
-    private let now: @Sendable () -> Timestamp
+    private let uptime: @Sendable () -> Duration
     private let issue: @Sendable () async throws(ServiceFailure) -> IssuedToken
     private let state = Mutex(State())
 
     init(
         logger: Logger,
-        now: @escaping @Sendable () -> Timestamp,
+        uptime: @escaping @Sendable () -> Duration,
         issue: @escaping @Sendable () async throws(ServiceFailure) -> IssuedToken
     ) {
         self.logger = logger
-        self.now = now
+        self.uptime = uptime
         self.issue = issue
     }
 
@@ -79,7 +81,7 @@ final class IAMToken: Sendable {
     }
 
     private func nextStep() -> Step {
-        let now = now()
+        let now = uptime()
         return state.withLock { state in
             if let token = state.token, Self.isUsable(token, at: now) {
                 if state.isAsking || state.renewAt.map({ now < $0 }) == true { return .use(token.text) }
@@ -102,20 +104,19 @@ final class IAMToken: Sendable {
         } catch {
             return try settle(error)
         }
-        let life = issued.expiresAt - issued.issuedAt
         let waiters = state.withLock { state in
             state.token = issued
-            state.renewAt = issued.issuedAt + life / 4 * 3
+            state.renewAt = issued.issuedAt + issued.life / 4 * 3
             return Self.finish(&state)
         }
-        logger.info("Got a token", metadata: [LogKeys.expiry: "\(issued.expiresAt)"])
+        logger.info("Got a token", metadata: [LogKeys.life: "\(issued.life.components.seconds)"])
         for waiter in waiters { waiter.resume(returning: .settled(.success(issued.text))) }
         return issued.text
     }
 
     /// Ends an attempt that failed: with the old token if that lives still, else with the failure.
     private func settle(_ failure: ServiceFailure) throws(ServiceFailure) -> String {
-        let now = now()
+        let now = uptime()
         let wasInterrupted = failure.errorCode == ServiceFailure.Code.interrupted
         let (token, waiters) = state.withLock { state -> (String?, [Waiter]) in
             let token = state.token.flatMap { Self.isUsable($0, at: now) ? $0.text : nil }
@@ -137,8 +138,8 @@ final class IAMToken: Sendable {
         return token
     }
 
-    private static func isUsable(_ token: IssuedToken, at now: Timestamp) -> Bool {
-        now + min(longestMargin, (token.expiresAt - token.issuedAt) / 10) < token.expiresAt
+    private static func isUsable(_ token: IssuedToken, at now: Duration) -> Bool {
+        now + min(longestMargin, token.life / 10) < token.issuedAt + token.life
     }
 
     private static func finish(_ state: inout State) -> [Waiter] {

@@ -29,6 +29,7 @@ public struct KooPhoneClient: CommandService {
     private let requests: OpenRequests
     private let now: @Sendable () -> Timestamp
     private let pause: Pause
+    private let heard = LastServerTime()
 
     /// Creates a client; it connects with its first request.
     ///
@@ -74,6 +75,9 @@ public struct KooPhoneClient: CommandService {
     public func credentialsWereRefusedBefore() {
         if case .accessKey(let signer) = authorizer { signer.wasRefusedBefore() }
     }
+
+    /// What the `Date` of the last answer said that had one.
+    public var serverTime: ServerTime? { heard.value }
 
     /// Reads the file again, or asks for another token, before the next request.
     public func renewCredentials() { authorizer.renew() }
@@ -142,6 +146,7 @@ extension KooPhoneClient {
         defer { requests.ended(requestID.rawValue) }
         do {
             let answer = try await exchange(request, body: body)
+            if let date = answer.date { heard.value = ServerTime(date: date, wall: now()) }
             look(answer)
             let hiding = answer.body.withUnsafeReadableBytes { redactor.reduced(to: $0) }
             let content = try answer.content(reader(hiding), hiding: hiding, now: now())

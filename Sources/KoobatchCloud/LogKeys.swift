@@ -5,6 +5,6 @@ enum LogKeys {
     static let instances = "instance.count"
     static let path = "file.path"
     static let mode = "file.mode"
-    static let expiry = "token.expires_at"
+    static let life = "token.life_seconds"
     static let error = "error.message"
 }

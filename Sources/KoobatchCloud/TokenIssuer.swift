@@ -9,13 +9,15 @@ import NIOHTTP1
 /// A token of IAM and how long it lives.
 struct IssuedToken: Sendable {
     let text: String
-    let issuedAt: Timestamp
-    let expiresAt: Timestamp
+    /// When it was asked for, by a clock that is never set.
+    let issuedAt: Duration
+    /// How long it lives from then on.
+    let life: Duration
 }
 
 /// IAM, which sells tokens for a password: `POST /v3/auth/tokens`.
 struct TokenIssuer: Sendable {
-    /// What is assumed of a token whose end cannot be read.
+    /// What is assumed of a token whose end cannot be read, or has come by the clock of IAM.
     private static let shortLife = Duration.seconds(3_600)
 
     private let login: PasswordLogin
@@ -24,6 +26,7 @@ struct TokenIssuer: Sendable {
     private let timeout: Duration
     private let userAgent: String
     private let now: @Sendable () -> Timestamp
+    private let uptime: @Sendable () -> Duration
     private let pause: Pause
 
     init(
@@ -32,11 +35,13 @@ struct TokenIssuer: Sendable {
         http: HTTPClient,
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
+        uptime: @escaping @Sendable () -> Duration,
         pause: @escaping Pause
     ) {
         self.login = login
         self.http = http
         self.now = now
+        self.uptime = uptime
         self.pause = pause
         timeout = configuration.timeout
         userAgent = configuration.userAgent
@@ -55,7 +60,7 @@ struct TokenIssuer: Sendable {
         ]
         request.body = .bytes(ByteBuffer(bytes: body(password: secret)))
         let complete = request
-        let issuedAt = now()
+        let issuedAt = uptime()
         let response: (head: HTTPClientResponse, body: ByteBuffer)
         do {
             response = try await withTimeout(timeout, pause: pause) {
@@ -68,13 +73,14 @@ struct TokenIssuer: Sendable {
             if failure.errorCode == ServiceFailure.Code.interrupted { throw TransportFailure.interruptedBefore }
             throw Self.failure(failure.message)
         }
+        // Its clock, where it tells: ours may be wrong.
+        let serverNow = response.head.headers.first(name: "Date").flatMap(RetryAfter.date) ?? now()
         let status = Int(response.head.status.code)
         let redactor = Redactor(secret)
         guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status),
             SecretFile.Kind.token.isValid(text)
         else {
-            let retryAfter = response.head.headers.first(name: "Retry-After")
-                .flatMap { RetryAfter.duration($0, now: issuedAt) }
+            let retryAfter = RetryAfter.duration(response.head.headers["Retry-After"], now: serverNow)
             if status == 401 { password.refused(secret) }
             let isOurs = (300..<500).contains(status) && status != 429
             let isEmpty = (200..<300).contains(status) ? " and no usable X-Subject-Token" : ""
@@ -85,8 +91,8 @@ struct TokenIssuer: Sendable {
                 retryAfter: retryAfter
             )
         }
-        let expiresAt = Self.end(response.body) ?? issuedAt + Self.shortLife
-        return IssuedToken(text: text, issuedAt: issuedAt, expiresAt: expiresAt)
+        let life = Self.end(response.body).map { $0 - serverNow } ?? .zero
+        return IssuedToken(text: text, issuedAt: issuedAt, life: life > .zero ? life : Self.shortLife)
     }
 
     private func body(password: String) -> [UInt8] {

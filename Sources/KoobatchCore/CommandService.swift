@@ -20,6 +20,9 @@ public protocol CommandService: Sendable {
     /// Cheap, and never a request.
     var hasNewCredentials: Bool { get }
 
+    /// What the API's clock said in the last answer that told; `nil` while there was none.
+    var serverTime: ServerTime? { get }
+
     /// Gets the credentials anew before the next request: a policy says that the API refused them, with a code and a status
     /// that do not say so by themselves.
     func renewCredentials()

@@ -43,6 +43,8 @@ public struct LineState: Hashable, Sendable {
     /// Closings in a row without an acceptance between them.
     public private(set) var closings = 0
     private var backoff: Backoff
+    /// The clock at the last look.
+    private var seenAt: Timestamp?
 
     /// Creates an open line; pauses grow from `base` to `maximum`.
     public init(base: Duration, maximum: Duration) {
@@ -61,6 +63,17 @@ public struct LineState: Hashable, Sendable {
         case .closed(let until, _): now >= until ? min(wanted, 1) : 0
         case .probing: 0
         }
+    }
+
+    /// Where the clock was set back, moves the end of a pause by as much; to be called at every look.
+    ///
+    /// No pause is longer than the longest one, whatever the clock did between two looks.
+    public mutating func followClock(to now: Timestamp) {
+        defer { seenAt = now }
+        guard case .closed(let until, let reason) = phase else { return }
+        let back = seenAt.map { max(.zero, $0 - now) } ?? .zero
+        let moved = back > RateLimit.disorder ? until + (.zero - back) : until
+        phase = .closed(until: min(moved, now + backoff.maximum), reason: reason)
     }
 
     /// When the line may open next, if it is closed.

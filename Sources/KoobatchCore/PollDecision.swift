@@ -50,6 +50,9 @@ public struct PollSchedule: Hashable, Sendable {
     /// A task is not left alone for longer than this even where its results have been taking longer.
     private var longestFirstDelay: Duration { maxDelay * 4 }
 
+    /// The longest delay until a query of a task whose results are awaited.
+    public var longestDelay: Duration { longestFirstDelay }
+
     /// When to look again at a task whose results did not come in time: at one and a half times its age, up to four times
     /// the timeout.
     ///
@@ -77,9 +80,10 @@ extension PollDecision {
     ///   - polls: queries so far, this one included.
     ///   - age: of the task.
     ///   - typical: how long results of this job have been taking, if that is known.
-    ///   - deadline: when results count as never coming.
+    ///   - deadline: when results count as never coming; judged by `trusted`.
     ///   - schedule: delays between queries.
     ///   - policies: what to do about the API's codes; of a query's, `fail` means that the task has no results to give.
+    ///   - trusted: what the clock is trusted for, which is less than `now` while a leap of it is doubted; `nil`: `now`.
     ///   - now: the time of the decision.
     public static func after(
         failure: ServiceFailure?,
@@ -90,15 +94,17 @@ extension PollDecision {
         deadline: Timestamp,
         schedule: PollSchedule,
         policies: ErrorPolicies,
+        trusted: Timestamp? = nil,
         now: Timestamp
     ) -> PollDecision {
+        let left = deadline - (trusted ?? now)
         if unfinished == 0 { return .finish(unresolved: nil) }
         if let failure, failure.outcome == .refused, !failure.isOfEndpoint,
             policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) == .fail
         {
             return .finish(unresolved: failure)
         }
-        if now >= deadline {
+        if left <= .zero {
             return .finish(
                 unresolved: ServiceFailure(
                     .unknown,
@@ -112,6 +118,6 @@ extension PollDecision {
             schedule.delay(afterLooks: polls, age: age, typical: typical),
             min(failure?.retryAfter ?? .zero, schedule.maxDelay)
         )
-        return .again(at: min(now + pause, deadline))
+        return .again(at: now + min(pause, left))
     }
 }

@@ -37,8 +37,9 @@ public struct Announcer: Service {
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
         try await inboxes.announcer.stoppingWithTask {
-            var said: Set<FinishedJob> = []
             var since = time.now
+            // A time that is to come was written by a clock that was ahead.
+            var said = try await lookAtFinished(since: since)
             // What is so when the daemon begins is not told.
             var stopped = try await lookAtStopped()
             var progress: Set<RunningJob> = []
@@ -48,6 +49,7 @@ public struct Announcer: Service {
                 isStopping = await inboxes.announcer.take(time: time).isStopping
                 do {
                     let now = time.now
+                    if now < since { since = now + (.zero - Self.overlap) }
                     let finished = try await store.jobsFinished(since: since)
                     for job in finished where !said.contains(job) { announce(job) }
                     since = max(since, now + (.zero - Self.overlap))
@@ -64,6 +66,17 @@ public struct Announcer: Service {
                 }
                 if !isStopping { _ = await time.sleep(until: time.now + Self.pause) }
             }
+        }
+    }
+
+    /// What has finished; nothing while the database does not tell.
+    private func lookAtFinished(since time: Timestamp) async throws -> Set<FinishedJob> {
+        do {
+            return Set(try await store.jobsFinished(since: time + Self.overlap))
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            return []
         }
     }
 

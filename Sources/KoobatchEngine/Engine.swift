@@ -43,6 +43,7 @@ public struct Engine: Sendable {
     let line: Line
     let store: Store
     private let time: EngineTime
+    private let clock: ClockWatch
 
     /// Wires the stages; nothing runs before the services do.
     ///
@@ -78,14 +79,22 @@ public struct Engine: Sendable {
             logger: logger,
             at: time.now
         )
+        let clock = ClockWatch(
+            last: memory.trustedAt,
+            time: time,
+            serverTime: { service.serverTime },
+            logger: logger
+        )
         var services: [any Service] = [
             Announcer(store: store, inboxes: inboxes, time: time, logger: logger),
             Housekeeper(
                 retention: { settings.current.retention },
+                rules: { settings.current.rules },
                 store: store,
                 inboxes: inboxes,
                 line: line,
                 time: time,
+                clock: clock,
                 logger: logger,
                 health: health,
                 publish: publish
@@ -104,6 +113,7 @@ public struct Engine: Sendable {
                     inboxes: inboxes,
                     line: line,
                     time: time,
+                    clock: clock,
                     logger: logger
                 )
             )
@@ -135,6 +145,7 @@ public struct Engine: Sendable {
         self.settings = settings
         self.inboxes = inboxes
         self.line = line
+        self.clock = clock
     }
 
     /// Takes over from an earlier daemon, before the services run.
@@ -144,12 +155,15 @@ public struct Engine: Sendable {
     /// - Returns: chunks whose requests were in flight when that one ended.
     public func begin(pid: Int32, version: String) async throws -> Int {
         let now = time.now
+        let rules = settings.current.rules
         let recovered = try await store.recover(
-            rules: settings.current.rules,
+            rules: rules,
             at: now,
             generator: SystemRandomNumberGenerator()
         )
-        try await store.daemonStarted(pid: pid, version: version, at: now)
+        _ = try await store.boundDueTimes(by: rules, at: now)
+        try await store.boundDefaultRunTimes(at: now)
+        try await store.daemonStarted(pid: pid, version: version, trusted: clock.trustedNow(), at: now)
         return recovered
     }
 

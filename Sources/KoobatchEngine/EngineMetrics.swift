@@ -74,6 +74,8 @@ struct MeasuredService: CommandService {
 
     var hasNewCredentials: Bool { service.hasNewCredentials }
 
+    var serverTime: ServerTime? { service.serverTime }
+
     func renewCredentials() { service.renewCredentials() }
 
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {

@@ -10,10 +10,12 @@ public struct Housekeeper: Service {
     private static let heartbeatInterval = Duration.seconds(10)
 
     private let retention: @Sendable () -> Duration?
+    private let rules: @Sendable () -> SubmissionRules
     private let store: Store
     private let inboxes: Inboxes
     private let line: Line
     private let time: EngineTime
+    private let clock: ClockWatch
     private let logger: Logger
     private let health: Health
     private let publish: @Sendable () async -> String?
@@ -22,23 +24,29 @@ public struct Housekeeper: Service {
     ///
     /// - Parameters:
     ///   - retention: how long finished jobs are kept; `nil` keeps them for ever.
+    ///   - rules: the bounds of what is put off.
+    ///   - clock: what deletions and expiry go by.
     ///   - health: told of every sign of life.
     ///   - publish: called at every sign of life; makes public what was measured and returns it for the database.
     public init(
         retention: @escaping @Sendable () -> Duration?,
+        rules: @escaping @Sendable () -> SubmissionRules,
         store: Store,
         inboxes: Inboxes,
         line: Line,
         time: EngineTime,
+        clock: ClockWatch,
         logger: Logger,
         health: Health,
         publish: @escaping @Sendable () async -> String?
     ) {
         self.retention = retention
+        self.rules = rules
         self.store = store
         self.inboxes = inboxes
         self.line = line
         self.time = time
+        self.clock = clock
         self.logger = logger
         self.health = health
         self.publish = publish
@@ -49,32 +57,39 @@ public struct Housekeeper: Service {
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
         try await inboxes.housekeeper.stoppingWithTask {
-            var heartbeatDue = time.now
+            var heartbeatDue = time.uptime
             var isCleaning = true
+            var wasSet = false
             var wakeAt = time.now
             var trouble = Trouble(logger: logger)
             while await !inboxes.housekeeper.take(until: wakeAt, time: time).isStopping {
-                let now = time.now
+                let (now, uptime, trusted) = (time.now, time.uptime, clock.trustedNow())
+                wasSet = clock.takeWasSet() || wasSet
                 do {
-                    if now >= heartbeatDue {
+                    if uptime >= heartbeatDue || wasSet {
                         try await store.heartbeat(
                             requestsPerSecond: line.requestsPerSecond,
                             exposition: await publish(),
+                            trusted: trusted,
                             at: now
                         )
                         health.wrote()
-                        heartbeatDue = now + Self.heartbeatInterval
+                        heartbeatDue = uptime + Self.heartbeatInterval
                         isCleaning = true
+                        if wasSet { try await store.boundDefaultRunTimes(at: now) }
+                        if try await store.boundDueTimes(by: rules(), at: now) || wasSet { inboxes.ringAll() }
+                        wasSet = false
                         try await wakeWhatIsDue(at: now)
                     }
-                    let (expired, next) = try await store.expire(at: now)
+                    let (expired, next) = try await store.expire(at: trusted)
                     for job in expired {
                         logger.warning("Job expired", metadata: [LogKeys.jobID: "\(job.rawValue)"])
                     }
                     if !expired.isEmpty { inboxes.announcer.ring() }
-                    if isCleaning { isCleaning = try await deleteSlice(at: now) }
+                    if isCleaning { isCleaning = try await deleteSlice(at: trusted) }
                     trouble.passed()
-                    wakeAt = isCleaning ? now : min(heartbeatDue, next ?? heartbeatDue)
+                    let pauses = [heartbeatDue - uptime, next.map { $0 - trusted }].compactMap(\.self)
+                    wakeAt = isCleaning ? now : now + (pauses.min() ?? .zero)
                 } catch let error as StoreError {
                     throw error
                 } catch {

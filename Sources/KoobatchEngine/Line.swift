@@ -40,8 +40,8 @@ public final class Line: Sendable {
         logger: Logger,
         at now: Timestamp
     ) {
-        // No longer than a pause can be: the database can be edited, and the clock set.
-        let pausedUntil = memory.pausedUntil.flatMap { $0 > now ? min($0, now + backoff.maximum) : nil }
+        // One that is longer than a pause can be was written while the clock was ahead.
+        let pausedUntil = memory.pausedUntil.flatMap { $0 > now && $0 <= now + backoff.maximum ? $0 : nil }
         let line = LineState(
             base: backoff.base,
             maximum: backoff.maximum,
@@ -87,6 +87,7 @@ public final class Line: Sendable {
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
     func admit(_ wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Admission {
         state.withLock { state in
+            state.line.followClock(to: now)
             if wanted > 0, state.line.isClosedForCredentials, hasNewCredentials() {
                 state.line.credentialsChanged(at: now)
             }

@@ -28,6 +28,7 @@ public struct Poller: Service {
     private let inboxes: Inboxes
     private let line: Line
     private let time: EngineTime
+    private let clock: ClockWatch
     private let logger: Logger
 
     /// Creates a poller; it does nothing before `run()`.
@@ -38,6 +39,7 @@ public struct Poller: Service {
         inboxes: Inboxes,
         line: Line,
         time: EngineTime,
+        clock: ClockWatch,
         logger: Logger
     ) {
         self.settings = configuration
@@ -46,6 +48,7 @@ public struct Poller: Service {
         self.inboxes = inboxes
         self.line = line
         self.time = time
+        self.clock = clock
         self.logger = logger
     }
 
@@ -139,7 +142,12 @@ public struct Poller: Service {
     }
 
     private func record(_ answers: [PollAnswer], at now: Timestamp) async throws {
-        let results = try await store.recordResults(answers, schedule: configuration.schedule, at: now)
+        let results = try await store.recordResults(
+            answers,
+            schedule: configuration.schedule,
+            trusted: clock.trustedNow(),
+            at: now
+        )
         for (answer, result) in zip(answers, results) {
             var metadata: Logger.Metadata = [
                 LogKeys.jobID: "\(answer.poll.job.rawValue)",

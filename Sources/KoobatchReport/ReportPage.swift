@@ -83,7 +83,7 @@ public struct ReportPage {
         let job = report.job
         let ended =
             (job.instances.values.reduce(0, +)) - (job.instances[.pending] ?? 0) - (job.instances[.submitted] ?? 0)
-        let seconds = job.startedAt.map { ((job.finishedAt ?? report.readAt) - $0).inSeconds }
+        let seconds = job.startedAt.map { max(.zero, (job.finishedAt ?? report.readAt) - $0).inSeconds }
         var facts: [(String, Markup)] = [
             ("Instances", "\(Format.count(job.total))"),
             ("Succeeded", "\(Format.percent(job.instances[.succeeded] ?? 0, of: job.total))"),

@@ -81,13 +81,13 @@ struct JobChanges {
                        refused_requests = min(refused_requests + ?14, 1000000000),
                        -- Fewer have an end: those that run again. More: the mark moves on once a minute.
                        since_done       = iif(?15 < 0, since_done + ?15,
-                                              iif(?15 > 0 AND mark_at < ?16, mark_done, since_done)),
-                       since_at         = iif(?15 > 0 AND mark_at < ?16, mark_at, since_at),
+                                              iif(?15 > 0 AND mark_at NOT BETWEEN ?16 AND ?17, mark_done, since_done)),
+                       since_at         = iif(?15 > 0 AND mark_at NOT BETWEEN ?16 AND ?17, min(mark_at, ?17), since_at),
                        mark_done        = iif(?15 < 0, mark_done + ?15,
-                                              iif(?15 > 0 AND mark_at < ?16,
+                                              iif(?15 > 0 AND mark_at NOT BETWEEN ?16 AND ?17,
                                                   succeeded + failed + unknown + cancelled + rejected + ?15,
                                                   mark_done)),
-                       mark_at          = iif(?15 > 0 AND mark_at < ?16, ?17, mark_at)
+                       mark_at          = iif(?15 > 0 AND mark_at NOT BETWEEN ?16 AND ?17, ?17, mark_at)
                  WHERE command_job_id = ?1
                 """
         ).execute(

@@ -17,6 +17,8 @@ extension MaintenanceConnection {
         public let credentialsRefused: Bool
         /// The last failure that made requests pause.
         public let lastError: String?
+        /// What its clock was trusted for at its last sign of life: earlier than that while a leap forward is doubted.
+        public let trusted: Timestamp?
 
         /// Creates facts.
         public init(
@@ -25,7 +27,8 @@ extension MaintenanceConnection {
             heartbeat: Timestamp?,
             stopped: Timestamp?,
             credentialsRefused: Bool,
-            lastError: String?
+            lastError: String?,
+            trusted: Timestamp? = nil
         ) {
             self.pid = pid
             self.version = version
@@ -33,6 +36,7 @@ extension MaintenanceConnection {
             self.stopped = stopped
             self.credentialsRefused = credentialsRefused
             self.lastError = lastError
+            self.trusted = trusted
         }
     }
 
@@ -42,7 +46,7 @@ extension MaintenanceConnection {
             let row = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT pid, version, heartbeat_at, stopped_at, credentials = 'refused', last_error
+                    SELECT pid, version, heartbeat_at, stopped_at, credentials = 'refused', last_error, trusted_at
                       FROM daemon_state
                     """
             )
@@ -52,7 +56,8 @@ extension MaintenanceConnection {
                 heartbeat: row?[2],
                 stopped: row?[3],
                 credentialsRefused: row?[4] ?? false,
-                lastError: row?[5]
+                lastError: row?[5],
+                trusted: row?[6]
             )
         }
     }

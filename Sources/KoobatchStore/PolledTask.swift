@@ -9,6 +9,8 @@ struct PolledTask {
     let polls: Int
     let submittedAt: Timestamp
     let deadline: Timestamp?
+    /// The job's own bound on the wait for a result.
+    let resultTimeout: Duration?
     let size: Int
     /// When this look was due.
     let dueAt: Timestamp?
@@ -31,9 +33,10 @@ struct PolledTask {
                 sql: """
                     SELECT c.command_job_id, c.polls, c.submitted_at, c.result_deadline_at, c.size,
                            c.error_code IS NOT NULL, c.state = 'finished', c.finished_at, d.job_ids, d.states, d.outputs,
-                           d.error_codes, d.error_msgs, d.result_times, c.next_poll_at
+                           d.error_codes, d.error_msgs, d.result_times, c.next_poll_at, j.result_timeout
                       FROM chunks AS c
                       JOIN chunk_instances AS d ON d.chunk_id = c.id
+                      JOIN command_jobs AS j ON j.id = c.command_job_id
                      WHERE c.id = ?
                        AND (c.state = 'submitted' OR (c.state = 'finished' AND c.next_poll_at IS NOT NULL))
                     """
@@ -49,6 +52,7 @@ struct PolledTask {
         size = row[4]
         isFirstLook = row[1] == 0 || row[5]
         dueAt = try row.decode(atIndex: 14)
+        resultTimeout = (row[15] as Double?).map(ChunkFacts.duration)
         isLate = row[6]
         finishedAt = try row.decode(atIndex: 7)
         let ids = try JSONText.optionalStrings(row[8] ?? "[]")

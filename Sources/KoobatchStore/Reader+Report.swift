@@ -134,8 +134,8 @@ extension Reader {
                        a.error_code,
                        min(a.error_msg),
                        count(*),
-                       avg(julianday(a.finished_at) - julianday(a.started_at)) * 86400,
-                       max(julianday(a.finished_at) - julianday(a.started_at)) * 86400
+                       avg(max(0.0, julianday(a.finished_at) - julianday(a.started_at))) * 86400,
+                       max(max(0.0, julianday(a.finished_at) - julianday(a.started_at))) * 86400
                   FROM chunks AS c
                   JOIN attempts AS a ON a.chunk_id = c.id
                  WHERE c.command_job_id = ?

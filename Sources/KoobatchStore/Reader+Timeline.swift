@@ -58,7 +58,7 @@ extension Reader {
                 WITH ended AS MATERIALIZED (
                     SELECT state,
                            finished_at,
-                           (julianday(finished_at) - julianday(submitted_at)) * 86400 AS seconds,
+                           max(0.0, julianday(finished_at) - julianday(submitted_at)) * 86400 AS seconds,
                            sum(instances) AS instances
                       FROM (SELECT c.id,
                                    c.submitted_at,

@@ -10,6 +10,8 @@ extension Store {
         public let closedFor: LineState.Reason?
         /// Until when the API had asked for a pause.
         public let pausedUntil: Timestamp?
+        /// What its clock was last trusted for.
+        public let trustedAt: Timestamp?
     }
 
     /// Reads what an earlier daemon knew of the line; before `daemonStarted`.
@@ -18,16 +20,19 @@ extension Store {
             let row = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT requests_per_second, circuit <> 'closed', credentials = 'refused', paused_until
+                    SELECT requests_per_second, circuit <> 'closed', credentials = 'refused', paused_until, trusted_at
                       FROM daemon_state
                     """
             )
-            guard let row else { return LineMemory(requestsPerSecond: nil, closedFor: nil, pausedUntil: nil) }
+            guard let row else {
+                return LineMemory(requestsPerSecond: nil, closedFor: nil, pausedUntil: nil, trustedAt: nil)
+            }
             let closedFor: LineState.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
             return LineMemory(
                 requestsPerSecond: (row[0] as Double?).map(Self.bounded),
                 closedFor: closedFor,
-                pausedUntil: closedFor == nil ? try row.decode(atIndex: 3) : nil
+                pausedUntil: closedFor == nil ? try row.decode(atIndex: 3) : nil,
+                trustedAt: try row.decode(atIndex: 4)
             )
         }
     }
@@ -38,7 +43,14 @@ extension Store {
     }
 
     /// Writes that a daemon has started.
-    public func daemonStarted(pid: Int32, version: String, at now: Timestamp) async throws {
+    ///
+    /// - Parameter trusted: what the clock is trusted for; `nil`: for what it shows.
+    public func daemonStarted(
+        pid: Int32,
+        version: String,
+        trusted: Timestamp? = nil,
+        at now: Timestamp
+    ) async throws {
         try await write { db in
             try db.execute(
                 sql: """
@@ -47,6 +59,7 @@ extension Store {
                            version       = ?2,
                            started_at    = ?3,
                            heartbeat_at  = ?3,
+                           trusted_at    = ?4,
                            stopped_at    = NULL,
                            -- A pause that the API asked for goes on; what failed is probed at once.
                            paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
@@ -54,7 +67,7 @@ extension Store {
                                                 THEN paused_until
                                            END
                     """,
-                arguments: [pid, version, now]
+                arguments: [pid, version, now, trusted ?? now]
             )
         }
     }
@@ -68,16 +81,21 @@ extension Store {
 
     /// Writes that the daemon is alive, and the rate that is in force.
     ///
-    /// - Parameter exposition: what the daemon has measured, for `koobatch metrics`; `nil` if it measures nothing.
+    /// - Parameters:
+    ///   - requestsPerSecond: the rate; `nil` is unlimited.
+    ///   - exposition: what the daemon has measured, for `koobatch metrics`; `nil` if it measures nothing.
+    ///   - trusted: what the clock is trusted for; `nil`: for what it shows.
+    ///   - now: the time.
     public func heartbeat(
         requestsPerSecond: Double?,
         exposition: String? = nil,
+        trusted: Timestamp? = nil,
         at now: Timestamp
     ) async throws {
         try await write { db in
             try db.execute(
-                sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?",
-                arguments: [now, requestsPerSecond.map(Self.bounded)]
+                sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?, trusted_at = ?",
+                arguments: [now, requestsPerSecond.map(Self.bounded), trusted ?? now]
             )
             guard let exposition else { return }
             try db.execute(

@@ -10,7 +10,10 @@ struct JobPaces {
         var pace = try paces[task.job] ?? Self.read(task.job, db)
         // A look that came later than it was due tells nothing of the time in between.
         let due = min(time, task.dueAt ?? time) - task.submittedAt
-        pace.current.looked(isFirst: task.isFirstLook, due: max(.zero, due), ended: ended, of: task.size)
+        // Neither does one between which and the submission the clock was set.
+        if due >= .zero, task.deadline.map({ due <= $0 - task.submittedAt }) ?? true {
+            pace.current.looked(isFirst: task.isFirstLook, due: due, ended: ended, of: task.size)
+        }
         paces[task.job] = pace
         return pace.current.typical
     }

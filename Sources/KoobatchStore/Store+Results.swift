@@ -21,10 +21,12 @@ extension Store {
     /// Records what came of queries, in transactions that leave the write lock to others; one that cannot be recorded does
     /// not keep back the others.
     ///
+    /// - Parameter trusted: the time by which results are given up; `nil`: `now`.
     /// - Returns: what became of each answer, in order.
     public func recordResults(
         _ answers: [PollAnswer],
         schedule: PollSchedule,
+        trusted: Timestamp? = nil,
         at now: Timestamp
     ) async throws -> [RecordedResults] {
         var recorded: [RecordedResults] = []
@@ -35,6 +37,7 @@ extension Store {
                 let recorder = ResultRecorder(
                     schedule: schedule,
                     policies: try Self.errorPolicies(for: rest.compactMap(\.result.failure), db),
+                    trusted: trusted ?? now,
                     now: now
                 )
                 return try recorder.record(rest, until: { pacer.shouldYield }, db)
@@ -52,6 +55,7 @@ extension Store {
 struct ResultRecorder {
     let schedule: PollSchedule
     let policies: ErrorPolicies
+    let trusted: Timestamp
     let now: Timestamp
 
     /// Records answers, and then what follows for their jobs.
@@ -107,7 +111,12 @@ struct ResultRecorder {
         _ paces: inout JobPaces,
         _ db: Database
     ) throws {
-        let age = answer.finishedAt - task.submittedAt
+        let patience = task.resultTimeout ?? schedule.resultTimeout
+        // A clock that was ahead may have written a deadline further off than the rule allows.
+        let deadline = min(task.deadline ?? now, now + patience)
+        let age =
+            answer.finishedAt >= task.submittedAt
+            ? answer.finishedAt - task.submittedAt : max(.zero, patience - (deadline - now))
         let typical = try paces.looked(at: task, at: answer.finishedAt, ended: ended, db)
         let failure = answer.result.failure
         let decision = PollDecision.after(
@@ -116,9 +125,10 @@ struct ResultRecorder {
             polls: task.polls,
             age: age,
             typical: typical,
-            deadline: task.deadline ?? now,
+            deadline: deadline,
             schedule: schedule,
             policies: policies,
+            trusted: trusted,
             now: now
         )
         var next: Timestamp?
@@ -149,7 +159,8 @@ struct ResultRecorder {
                        unknown      = ?8,
                        next_poll_at = ?9,
                        error_code   = ?10,
-                       error_msg    = ?11
+                       error_msg    = ?11,
+                       result_deadline_at = ?12
                  WHERE id = ?1
                    AND state = 'submitted'
                 """
@@ -164,7 +175,8 @@ struct ResultRecorder {
             task.count(InstanceLetter.unknown),
             next,
             error?.errorCode,
-            error?.message
+            error?.message,
+            deadline
         )
         if ended > 0 || isFinished { try task.write(finishedAt: isFinished ? answer.finishedAt : nil, db) }
     }

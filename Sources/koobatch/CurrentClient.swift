@@ -100,6 +100,8 @@ final class CurrentClient: CommandService {
 
     var hasNewCredentials: Bool { state.withLock { $0.current }.hasNewCredentials }
 
+    var serverTime: ServerTime? { state.withLock { $0.current }.client.serverTime }
+
     /// Notes that an earlier daemon's credentials were refused.
     func credentialsWereRefusedBefore() { state.withLock { $0.current }.client.credentialsWereRefusedBefore() }
 

@@ -57,7 +57,8 @@ struct Prune: AsyncParsableCommand {
             }
             let connection = try MaintenanceConnection(path: settings.database)
             try connection.requireCurrentSchema()
-            let cutoff = EngineTime.system.now + (.zero - age)
+            let now = try Self.trustedNow(connection, database: settings.database)
+            let cutoff = now + (.zero - age)
             let isToAsk = !dryRun && !yes && isatty(STDIN_FILENO) == 1
             if isToAsk {
                 let extent = try connection.prunable(finishedBefore: cutoff)
@@ -77,6 +78,16 @@ struct Prune: AsyncParsableCommand {
                 ]
             )
         }
+    }
+
+    /// The time, and not what a clock shows that has jumped forward, as far as a running daemon can tell.
+    private static func trustedNow(_ connection: MaintenanceConnection, database: String) throws -> Timestamp {
+        let now = EngineTime.system.now
+        guard try OwnerLock.owner(ofDatabase: database) != nil, let trusted = try connection.daemonFacts().trusted
+        else {
+            return now
+        }
+        return min(now, trusted + .seconds(60))
     }
 
     private static func text(_ extent: MaintenanceConnection.Extent) -> String {

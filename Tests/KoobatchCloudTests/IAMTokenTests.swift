@@ -53,15 +53,15 @@ struct IAMTokenTests {
         }
 
         var tokens: IAMToken {
-            IAMToken(logger: Logger(label: "iam") { _ in Silence() }, now: now) { () throws(ServiceFailure) in
+            IAMToken(logger: Logger(label: "iam") { _ in Silence() }, uptime: uptime) { () throws(ServiceFailure) in
                 await self.enter()
                 if Task.isCancelled { throw TransportFailure.interruptedBefore }
                 return try self.sell().get()
             }
         }
 
-        @Sendable private func now() -> Timestamp {
-            Timestamp(millisecondsSinceEpoch: state.withLock { $0.seconds } * 1_000)
+        @Sendable private func uptime() -> Duration {
+            .seconds(state.withLock { $0.seconds })
         }
 
         private func enter() async {
@@ -75,12 +75,12 @@ struct IAMTokenTests {
         }
 
         private func sell() -> Result<IssuedToken, ServiceFailure> {
-            let now = now()
+            let now = uptime()
             return state.withLock { state in
                 state.sold += 1
                 if let failure = state.failure { return .failure(failure) }
                 return .success(
-                    IssuedToken(text: "token-\(state.sold)", issuedAt: now, expiresAt: now + .seconds(state.life))
+                    IssuedToken(text: "token-\(state.sold)", issuedAt: now, life: .seconds(state.life))
                 )
             }
         }

@@ -15,6 +15,17 @@ struct PasswordLoginTests {
         }
     }
 
+    @Test(arguments: ["2001-01-01T00:00:00.000Z", "2100-01-01T00:00:00.000Z"])
+    func `A token is used again however wrong our clock is`(time: String) async throws {
+        let now = try #require(Timestamp(time))
+        try await Self.serving(now: { now }) { client, file in
+            #expect(await client.failure() == nil)
+            // Whoever asks for another one now gets none.
+            try file.write("sim-passwort")
+            #expect(await client.failure() == nil)
+        }
+    }
+
     @Test
     func `A token that the API does not accept any more is replaced`() async throws {
         var refusal = FaultRule(.status)
@@ -108,12 +119,13 @@ struct PasswordLoginTests {
     private static func serving(
         _ faults: FaultPlan = FaultPlan(),
         password: String = "sim-password",
+        now: @escaping @Sendable () -> Timestamp = WallClock.now,
         _ body: (KooPhoneClient, ScratchFile) async throws -> Void
     ) async throws {
         let file = try ScratchFile(password)
         try await SimulatedAPI.serving(faults) { api in
             let credentials = try Self.credentials(api.endpoint, file)
-            try await withClient(of: api.endpoint, credentials: credentials) { client in
+            try await withClient(of: api.endpoint, credentials: credentials, now: now) { client in
                 try await body(client, file)
             }
         }

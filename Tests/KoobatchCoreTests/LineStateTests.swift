@@ -219,4 +219,18 @@ struct LineStateTests {
         line.credentialsChanged(at: Self.now)
         #expect(line.closedUntil == Self.now + .seconds(1))
     }
+
+    @Test("keeps the length of a pause when the clock is set back, and never one longer than the longest")
+    mutating func setBack() {
+        line.close(.throttled, asked: .seconds(30), at: Self.now)
+        line.followClock(to: Self.now + .seconds(10))
+        line.followClock(to: Self.now + .seconds(-31_536_000))
+        #expect(line.closedUntil == Self.now + .seconds(-31_536_000 + 20))
+        line.followClock(to: Self.now + .seconds(-31_536_000 + 19))
+        #expect(line.allowance(of: 5, at: Self.now + .seconds(-31_536_000 + 20)) == 1)
+        // Without a look in between nobody knows how long it has lasted.
+        var other = LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .throttled, at: Self.now)
+        other.followClock(to: Self.now + .seconds(-3_600))
+        #expect(other.closedUntil == Self.now + .seconds(-3_600 + 60))
+    }
 }

@@ -39,6 +39,30 @@ struct PollDecisionTests {
         #expect(decide(age: .seconds(age)) == .again(at: Self.now + .milliseconds(milliseconds)))
     }
 
+    @Test("gives up by what the clock is trusted for, and asks until then as seldom as ever")
+    func leap() {
+        func decide(trusted: Duration) -> PollDecision {
+            .after(
+                failure: nil,
+                unfinished: 1,
+                polls: 1,
+                age: .seconds(31_536_000),
+                typical: nil,
+                deadline: Self.now + .seconds(-1_000),
+                schedule: Self.schedule,
+                policies: Self.policies,
+                trusted: Self.now + trusted,
+                now: Self.now
+            )
+        }
+        #expect(decide(trusted: .seconds(-2_000)) == .again(at: Self.now + .seconds(60)))
+        #expect(decide(trusted: .seconds(-1_010)) == .again(at: Self.now + .seconds(10)))
+        guard case .finish(.some) = decide(trusted: .seconds(-1_000)) else {
+            Issue.record("not given up")
+            return
+        }
+    }
+
     @Test("starts with the initial delay")
     func initial() {
         #expect(Self.schedule.firstDelay(typical: nil, isScout: true) == .seconds(1))

@@ -27,6 +27,7 @@ struct DurableIntentTests {
         let disk: Disk
         let requests: AsyncStream<Bool>.Continuation
         let hasNewCredentials = false
+        let serverTime: ServerTime? = nil
 
         func renewCredentials() {}
 

@@ -15,6 +15,7 @@ struct LineTests {
 
     private struct Nobody: CommandService {
         let hasNewCredentials = false
+        let serverTime: ServerTime? = nil
 
         func renewCredentials() {}
 

@@ -68,6 +68,19 @@ struct DaemonCheck: DoctorCheck {
                 )
             )
         }
+        if let heartbeat = facts.heartbeat, let trusted = facts.trusted, owner != nil,
+            heartbeat - trusted > TrustedClock.tolerance
+        {
+            findings.append(
+                .warning(
+                    "clock",
+                    "it jumped forward by \((heartbeat - trusted).components.seconds) s; deletions, expiry and result deadlines"
+                        + " wait until it has proved right",
+                    advice:
+                        "Check the time (timedatectl). If it is right, the API's next answer or 10 minutes settle it."
+                )
+            )
+        }
         if facts.credentialsRefused {
             findings.append(
                 .problem(
