@@ -8,6 +8,8 @@ public import ServiceLifecycle
 /// With each sign of life it wakes the stages that have work which is due, so that one whose bell was not heard goes on.
 public struct Housekeeper: Service {
     private static let heartbeatInterval = Duration.seconds(10)
+    /// Between two attempts to empty a large write-ahead log.
+    private static let logInterval = Duration.seconds(1)
 
     private let retention: @Sendable () -> Duration?
     private let store: Store
@@ -53,6 +55,7 @@ public struct Housekeeper: Service {
             var isCleaning = true
             var wakeAt = time.now
             var trouble = Trouble(logger: logger)
+            var growth = LogGrowth(logger: logger)
             while await !inboxes.housekeeper.take(until: wakeAt, time: time).isStopping {
                 let now = time.now
                 do {
@@ -73,8 +76,11 @@ public struct Housekeeper: Service {
                         logger.warning("Job expired", metadata: [LogKeys.jobID: "\(job.rawValue)"])
                     }
                     if isCleaning { isCleaning = try await deleteSlice(at: now) }
+                    let log = try await store.emptyLog()
+                    growth.noted(log)
                     trouble.passed()
                     wakeAt = isCleaning ? now : min(heartbeatDue, next ?? heartbeatDue)
+                    if log.isLarge { wakeAt = min(wakeAt, now + Self.logInterval) }
                 } catch let error as StoreError {
                     throw error
                 } catch {
