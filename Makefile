@@ -6,6 +6,7 @@
 # make check   what make deb built: libraries, contents, manual
 # make systemd the package under a real systemd; needs root, systemd-container and debootstrap
 # make lint    formatting and shell scripts
+# make fuzz    fuzzers of what reads other people's bytes, after a debug build: SECONDS=60 each
 # make bench   every figure of the release build, beside its peers; BENCH='--quick latency idle' for less
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := $(SWIFT_FLAGS) -c release --static-swift-stdlib
@@ -15,7 +16,7 @@ VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/koobatch/Version
 ARCHITECTURE = $(shell dpkg --print-architecture)
 PACKAGE = .build/koobatch_$(VERSION)_$(ARCHITECTURE).deb
 SIMULATOR = $(firstword $(wildcard .build/release/koophone-sim .build/debug/koophone-sim))
-SCRIPTS := .ci/run Tests/setup.sh Tests/Demo/*.sh Tests/Peers/*.sh Tests/Release/*.sh Tests/Systemd/*.sh \
+SCRIPTS := .ci/run Tests/setup.sh Tests/Demo/*.sh Tests/Fuzz/*.sh Tests/Peers/*.sh Tests/Release/*.sh Tests/Systemd/*.sh \
 	etc/debian/build.sh etc/debian/postinst etc/debian/prerm etc/debian/postrm
 
 PREFIX := /usr
@@ -26,7 +27,7 @@ BASH_COMPLETIONS := $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS := $(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS := $(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: demo test release install deb check systemd lint bench setup clean
+.PHONY: demo test release install deb check systemd lint bench fuzz setup clean
 
 demo: setup
 	swift build $(SWIFT_FLAGS) --product koobatch
@@ -84,6 +85,10 @@ bench: setup
 	swift build $(RELEASE_FLAGS) --product koobatch-bench
 	Tests/Peers/setup.sh .build/peers
 	"$$(swift build $(RELEASE_FLAGS) --show-bin-path)/koobatch-bench" --json .build/bench.json $(BENCH)
+
+fuzz: setup
+	swift build $(SWIFT_FLAGS) --product koobatch
+	Tests/Fuzz/run.sh $(or $(SECONDS),60) $(FUZZ)
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests migrations

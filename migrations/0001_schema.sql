@@ -28,7 +28,11 @@ CREATE TABLE command_jobs (
                    AND (trim(command) <> '' OR command = '')),
     label               TEXT CONSTRAINT "label: at most 1024 characters" CHECK (length(label) <= 1024),  -- For people.
     -- One job without finished_at per key.
-    unique_key          TEXT CONSTRAINT "unique_key: 1 to 255 characters" CHECK (length(unique_key) BETWEEN 1 AND 255),
+    unique_key          TEXT CONSTRAINT "unique_key: 1 to 255 characters" CHECK (length(unique_key) BETWEEN 1 AND 255)
+        CONSTRAINT "unique_key: no control or invisible characters, such as U+200B and U+00A0, and no space at its ends"
+            CHECK (unique_key = trim(unique_key) AND instr(unique_key, char(0)) = 0
+                   AND unique_key NOT GLOB '*[' || char(1) || '-' || char(31, 127) || '-' || char(160, 173, 8192) || '-'
+                       || char(8207, 8232) || '-' || char(8239, 8287) || '-' || char(8303, 12288, 65279) || ']*'),
     -- Higher goes first; jobs of one priority share the requests.
     priority            INTEGER NOT NULL DEFAULT 0
         CONSTRAINT "priority: -1000000000 to 1000000000" CHECK (priority BETWEEN -1000000000 AND 1000000000),
@@ -74,8 +78,7 @@ CREATE TABLE command_jobs (
 ) STRICT;
 
 -- Serves: the rule of unique_key.
-CREATE UNIQUE INDEX command_jobs_unique_key ON command_jobs (unique_key)
-    WHERE unique_key IS NOT NULL AND finished_at IS NULL;
+CREATE UNIQUE INDEX command_jobs_unique_key ON command_jobs (unique_key) WHERE unique_key IS NOT NULL AND finished_at IS NULL;
 
 -- Serves: jobs that have just finished; jobs past the retention.
 CREATE INDEX command_jobs_finished ON command_jobs (finished_at) WHERE finished_at IS NOT NULL;
@@ -140,12 +143,10 @@ CREATE INDEX job_progress_to_send ON job_progress (priority DESC, last_served_at
     WHERE is_due = 1 AND job_state IN ('queued', 'running') AND (waiting_chunks > blocked_chunks OR planned < plan_limit);
 
 -- Serves: jobs whose run_at comes next.
-CREATE INDEX job_progress_scheduled ON job_progress (run_at)
-    WHERE is_due = 0 AND job_state IN ('queued', 'running');
+CREATE INDEX job_progress_scheduled ON job_progress (run_at) WHERE is_due = 0 AND job_state IN ('queued', 'running');
 
 -- Serves: the expiry of jobs, and whatever lists unfinished jobs.
-CREATE INDEX job_progress_unfinished ON job_progress (expires_at)
-    WHERE job_state IN ('queued', 'running', 'paused');
+CREATE INDEX job_progress_unfinished ON job_progress (expires_at) WHERE job_state IN ('queued', 'running', 'paused');
 
 -- Serves: what else the daemon has to do: run again, free what waited for other jobs, delete.
 CREATE INDEX job_progress_chores ON job_progress (deleting, command_job_id)
@@ -165,8 +166,7 @@ CREATE TABLE chunks (
     -- cancelled, split (replaced by smaller chunks).
     state              TEXT NOT NULL
         CONSTRAINT "state: pending, submitting, submitted, finished, failed, unknown, cancelled or split"
-            CHECK (state IN ('pending', 'submitting', 'submitted', 'finished', 'failed', 'unknown', 'cancelled',
-                             'split')),
+            CHECK (state IN ('pending', 'submitting', 'submitted', 'finished', 'failed', 'unknown', 'cancelled', 'split')),
     task_id            TEXT,  -- The id of the API's answer.
     -- Its instances; the counts below are of those that are in a state other than pending. All 0 once a run of what did
     -- not succeed has moved them to a later chunk.
@@ -416,8 +416,7 @@ BEGIN
     SELECT RAISE(ABORT, 'started_at: set by koobatch') WHERE NEW.started_at IS NOT NULL;
     SELECT RAISE(ABORT, 'finished_at: set by koobatch') WHERE NEW.finished_at IS NOT NULL;
     SELECT RAISE(ABORT, 'run_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
-     WHERE NEW.run_at IS NOT NULL
-       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
+     WHERE NEW.run_at IS NOT NULL AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.expires_at IS NOT NULL
        AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'), '') < '2001';
@@ -427,8 +426,7 @@ BEGIN
      WHERE julianday(NEW.expires_at, 'auto') <= julianday(NEW.run_at, 'auto');
     SELECT RAISE(ABORT, 'unique_key: an unfinished job has this key') WHERE NEW.unique_key IS NOT NULL
        AND EXISTS (SELECT 1 FROM command_jobs WHERE unique_key = NEW.unique_key AND finished_at IS NULL);
-    SELECT RAISE(ABORT, 'instance_ids: required, a JSON array such as ["a44uhlf7","efjy72gs"]')
-     WHERE NEW.instance_ids IS NULL;
+    SELECT RAISE(ABORT, 'instance_ids: required, a JSON array such as ["a44uhlf7","efjy72gs"]') WHERE NEW.instance_ids IS NULL;
     SELECT RAISE(ABORT, 'instance_ids: must hold 1 to 1000000 instance ids')
      WHERE trim(substr(NEW.instance_ids, 1, 100), char(9, 10, 13, 32)) = '[]';
     -- Of the escapes of JSON only \/ and \u can stand in an id. What SQLite itself refuses in JSON it refuses with a message
@@ -454,8 +452,7 @@ END;
 CREATE TRIGGER command_jobs_check_update BEFORE UPDATE ON command_jobs
 BEGIN
     SELECT RAISE(ABORT, 'id: cannot be changed') WHERE NEW.id <> OLD.id;
-    SELECT RAISE(ABORT, 'command: cannot be changed; cancel the job and insert another')
-     WHERE NEW.command IS NOT OLD.command;
+    SELECT RAISE(ABORT, 'command: cannot be changed; cancel the job and insert another') WHERE NEW.command IS NOT OLD.command;
     SELECT RAISE(ABORT, 'serialize_instances: cannot be changed after the insert; cancel the job and insert another')
      WHERE NEW.serialize_instances <> OLD.serialize_instances;
     SELECT RAISE(ABORT, 'created_at: cannot be changed') WHERE NEW.created_at IS NOT OLD.created_at
@@ -468,8 +465,7 @@ BEGIN
                     OR NOT EXISTS (SELECT 1 FROM job_decisions WHERE command_job_id = OLD.id AND is_ended)
            END;
     SELECT RAISE(ABORT, 'run_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
-     WHERE NEW.run_at IS NOT NULL
-       AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
+     WHERE NEW.run_at IS NOT NULL AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.run_at, 'auto', '+0 days'), '') < '2001';
     SELECT RAISE(ABORT, 'expires_at: a date and time of 2001 to 9999 that SQLite understands, such as 2026-12-01 08:00:00')
      WHERE NEW.expires_at IS NOT NULL
        AND coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'), '') < '2001';
@@ -496,8 +492,7 @@ BEGIN
        AND NOT EXISTS (SELECT 1 FROM job_decisions WHERE command_job_id = OLD.id AND next_state = NEW.state);
     SELECT RAISE(ABORT, 'state: queued is for a finished job (to run again what did not succeed); to resume a paused job set running')
      WHERE OLD.state IN ('running', 'paused') AND NEW.state = 'queued';
-    SELECT RAISE(ABORT, 'state: every instance succeeded; there is nothing to run again')
-     WHERE OLD.state = 'succeeded';
+    SELECT RAISE(ABORT, 'state: every instance succeeded; there is nothing to run again') WHERE OLD.state = 'succeeded';
     SELECT RAISE(ABORT, 'state: requests of this job are still in flight; run it again when finished_at is set')
      WHERE NEW.state = 'queued' AND OLD.finished_at IS NULL;
     SELECT RAISE(ABORT, 'state: no instance of this job is failed, unknown, cancelled or rejected; there is nothing to run again')
@@ -514,9 +509,7 @@ END;
 
 CREATE TRIGGER command_jobs_check_delete BEFORE DELETE ON command_jobs
 WHEN OLD.finished_at IS NULL
-BEGIN
-    SELECT RAISE(ABORT, 'command_jobs: only a finished job can be deleted; cancel it first and wait for finished_at');
-END;
+BEGIN SELECT RAISE(ABORT, 'command_jobs: only a finished job can be deleted; cancel it first and wait for finished_at'); END;
 
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -533,13 +526,12 @@ BEGIN
            strftime('%Y-%m-%dT%H:%M:%fZ', NEW.expires_at, 'auto', '+0 days'),
            CASE
                WHEN total > 1000000 THEN RAISE(ABORT, 'instance_ids: must hold 1 to 1000000 instance ids')
-               WHEN instr(NEW.instance_ids, '""') > 0
-               THEN RAISE(ABORT, 'instance_ids: an instance id must not be empty')
-               WHEN is_strange AND instr(NEW.instance_ids, char(65279)) > 0
+               WHEN instr(NEW.instance_ids, '""') > 0 THEN RAISE(ABORT, 'instance_ids: an instance id must not be empty')
+               WHEN is_strange AND instr(NEW.instance_ids, char(65279))
                THEN RAISE(ABORT, 'instance_ids: an instance id holds U+FEFF (byte order mark): not visible ASCII')
-               WHEN is_strange AND instr(NEW.instance_ids, char(8203)) > 0
+               WHEN is_strange AND instr(NEW.instance_ids, char(8203))
                THEN RAISE(ABORT, 'instance_ids: an instance id holds U+200B (zero width space): not visible ASCII')
-               WHEN is_strange AND instr(NEW.instance_ids, char(160)) > 0
+               WHEN is_strange AND instr(NEW.instance_ids, char(160))
                THEN RAISE(ABORT, 'instance_ids: an instance id holds U+00A0 (no-break space): not visible ASCII')
                WHEN is_strange
                THEN RAISE(ABORT, 'instance_ids: an instance id is of visible ASCII characters, without space, " and \')
@@ -604,8 +596,7 @@ BEGIN
                                 total, plan_limit),
            slow_start     = iif(pause_cause = 'refused', 0, slow_start),
            revision       = revision + 1
-     WHERE command_job_id = NEW.id AND OLD.state = 'paused' AND NEW.state = 'running' AND planned > 0
-       AND replan_upto IS NULL;
+     WHERE command_job_id = NEW.id AND OLD.state = 'paused' AND NEW.state = 'running' AND planned > 0 AND replan_upto IS NULL;
     -- Runs again: what was never planned is pending once more; what was planned and did not succeed is planned anew, a
     -- canary that has not succeeded first. Stopped: what was not planned counts as cancelled.
     UPDATE job_progress
@@ -642,14 +633,12 @@ BEGIN
        SET state        = d.next_state,
            state_reason = iif(d.next_state <> d.job_state OR d.pause_cause IS NOT NULL, d.reason, state_reason),
            finished_at  = iif(d.is_ended, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), finished_at)
-      FROM job_decisions AS d WHERE id = NEW.command_job_id
-       AND d.command_job_id = NEW.command_job_id;
+      FROM job_decisions AS d WHERE id = NEW.command_job_id AND d.command_job_id = NEW.command_job_id;
     UPDATE job_progress
        SET plan_limit  = d.plan_limit,
            pause_cause = iif(job_progress.job_state = 'paused', coalesce(d.pause_cause, job_progress.pause_cause), NULL),
            revision    = revision + 1
-      FROM job_decisions AS d WHERE job_progress.command_job_id = NEW.command_job_id
-       AND d.command_job_id = NEW.command_job_id;
+      FROM job_decisions AS d WHERE job_progress.command_job_id = NEW.command_job_id AND d.command_job_id = NEW.command_job_id;
 END;
 
 CREATE TRIGGER command_jobs_after_delete AFTER DELETE ON command_jobs
@@ -668,8 +657,7 @@ END;
 CREATE TRIGGER chunks_check_update BEFORE UPDATE ON chunks
 BEGIN
     SELECT RAISE(ABORT, 'state: a pending chunk is cancelled with its job: UPDATE command_jobs SET state = ''cancelled''')
-      FROM job_progress WHERE OLD.state = 'pending'
-       AND NEW.state = 'cancelled' AND command_job_id = OLD.command_job_id
+      FROM job_progress WHERE OLD.state = 'pending' AND NEW.state = 'cancelled' AND command_job_id = OLD.command_job_id
        AND job_state IN ('queued', 'running', 'paused');
     SELECT RAISE(ABORT, 'state: only a held (unknown) chunk can be changed by hand: pending sends it again, failed gives it up')
      WHERE NEW.state IS NOT OLD.state AND NOT CASE OLD.state
@@ -680,15 +668,13 @@ BEGIN
       FROM job_progress WHERE OLD.state = 'unknown'
        AND NEW.state = 'pending' AND command_job_id = OLD.command_job_id AND job_state NOT IN ('running', 'paused');
     SELECT RAISE(ABORT, 'next_attempt_at: a pending chunk needs one, or it would never be sent')
-     WHERE NEW.state = 'pending' AND OLD.state = 'pending' AND NEW.next_attempt_at IS NULL
-       AND OLD.next_attempt_at IS NOT NULL;
+     WHERE NEW.state = 'pending' AND OLD.state = 'pending' AND NEW.next_attempt_at IS NULL AND OLD.next_attempt_at IS NOT NULL;
     SELECT RAISE(ABORT, 'next_poll_at: results of this chunk are still awaited, and nobody would ask for them any more')
      WHERE NEW.next_poll_at IS NULL AND OLD.next_poll_at IS NOT NULL AND NEW.state = 'submitted';
     -- Beside these only what the trigger below adds to a change of state.
     SELECT RAISE(ABORT, 'chunks: written by koobatch; by hand only the state of a held chunk, next_attempt_at and next_poll_at')
      WHERE (NEW.id, NEW.command_job_id, NEW.task_id, NEW.size, NEW.submitted, NEW.succeeded, NEW.failed, NEW.rejected,
-            NEW.attempts, NEW.error_code, NEW.error_msg, NEW.submitted_at, NEW.polls, NEW.result_deadline_at,
-            NEW.split_from)
+            NEW.attempts, NEW.error_code, NEW.error_msg, NEW.submitted_at, NEW.polls, NEW.result_deadline_at, NEW.split_from)
            IS NOT (OLD.id, OLD.command_job_id, OLD.task_id, OLD.size, OLD.submitted, OLD.succeeded, OLD.failed,
                    OLD.rejected, OLD.attempts, OLD.error_code, OLD.error_msg, OLD.submitted_at, OLD.polls,
                    OLD.result_deadline_at, OLD.split_from)
@@ -758,9 +744,7 @@ BEGIN SELECT RAISE(ABORT, 'job_progress: kept by koobatch; insert a row of comma
 
 CREATE TRIGGER job_progress_check_update BEFORE UPDATE ON job_progress
 WHEN NEW.revision <> OLD.revision + 1 OR NEW.command_job_id <> OLD.command_job_id OR NEW.total <> OLD.total
-BEGIN
-    SELECT RAISE(ABORT, 'job_progress: counts must add up, so koobatch keeps them; change the row of command_jobs instead');
-END;
+BEGIN SELECT RAISE(ABORT, 'job_progress: counts must add up, so koobatch keeps them; change the row of command_jobs instead'); END;
 
 CREATE TRIGGER job_progress_check_delete BEFORE DELETE ON job_progress
 WHEN EXISTS (SELECT 1 FROM command_jobs WHERE id = OLD.command_job_id)
@@ -805,16 +789,9 @@ SELECT c.command_job_id,
        e.value AS instance_id,
        c.id    AS chunk_id,
        CASE substr(d.states, e.key + 1, 1)
-           WHEN 'a' THEN 'submitted'
-           WHEN 's' THEN 'succeeded'
-           WHEN 'f' THEN 'failed'
-           WHEN 'u' THEN 'unknown'
-           ELSE CASE WHEN c.failed > 0 THEN 'failed'
-                     WHEN c.rejected > 0 THEN 'rejected'
-                     WHEN c.unknown > 0 THEN 'unknown'
-                     WHEN c.cancelled > 0 THEN 'cancelled'
-                     ELSE 'pending'
-                END
+           WHEN 'a' THEN 'submitted' WHEN 's' THEN 'succeeded' WHEN 'f' THEN 'failed' WHEN 'u' THEN 'unknown'
+           ELSE CASE WHEN c.failed > 0 THEN 'failed' WHEN c.rejected > 0 THEN 'rejected' WHEN c.unknown > 0 THEN 'unknown'
+                     WHEN c.cancelled > 0 THEN 'cancelled' ELSE 'pending' END
        END AS state,
        c.task_id,
        (SELECT value FROM json_each(d.job_ids, '$[' || e.key || ']')) AS job_id,
@@ -822,8 +799,7 @@ SELECT c.command_job_id,
            (SELECT value FROM json_each(d.error_codes, iif(d.error_codes GLOB '[[]*', '$[' || e.key || ']', '$'))))
            AS error_code,
        iif(d.states IS NULL, c.error_msg,
-           (SELECT value FROM json_each(d.error_msgs, iif(d.error_msgs GLOB '[[]*', '$[' || e.key || ']', '$'))))
-           AS error_msg,
+           (SELECT value FROM json_each(d.error_msgs, iif(d.error_msgs GLOB '[[]*', '$[' || e.key || ']', '$')))) AS error_msg,
        (SELECT value FROM json_each(d.outputs, iif(d.outputs GLOB '[[]*', '$[' || e.key || ']', '$'))) AS output,
        c.submitted_at,
        iif(d.result_times IS NULL, c.finished_at,
@@ -844,8 +820,7 @@ SELECT j.id, e.value, NULL, iif(j.state IN ('cancelled', 'expired'), 'cancelled'
 
 CREATE VIEW task_map AS
 -- A row per accepted instance: what a poller of one's own needs. Instances that ran again have a row per time.
-SELECT c.command_job_id,
-       c.id AS chunk_id, c.task_id, e.value AS instance_id,
+SELECT c.command_job_id, c.id AS chunk_id, c.task_id, e.value AS instance_id,
        (SELECT value FROM json_each(d.job_ids, '$[' || e.key || ']')) AS job_id
   FROM chunks AS c
  CROSS JOIN chunk_instances AS d ON d.chunk_id = c.id
@@ -890,6 +865,24 @@ SELECT pid, version, started_at, heartbeat_at, stopped_at,
        requests_per_second, circuit, credentials, paused_until, last_error, last_error_at
   FROM daemon_state;
 
+CREATE VIEW awaited_results AS
+-- A row per job that awaits results: of which instances, the oldest first, and when these are given up. Results can come
+-- with each look; of a chunk that was looked at five times in vain none is promised before it is given up.
+SELECT command_job_id,
+       'results awaited of '
+       || (SELECT group_concat(value, ', ')
+             FROM (SELECT e.value FROM chunk_instances AS d CROSS JOIN json_each(d.instance_ids) AS e
+                    WHERE d.chunk_id = oldest.chunk_id AND substr(d.states, e.key + 1, 1) = 'a' LIMIT 3))
+       || iif(p.submitted > min(oldest.submitted, 3), ' and ' || (p.submitted - min(oldest.submitted, 3)) || ' more', '')
+       || coalesce(', given up at ' || oldest.deadline_at, '') AS explanation,
+       (SELECT max(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+                   min(iif(polls < 5, next_poll_at, coalesce(result_deadline_at, next_poll_at))))
+          FROM chunks AS c WHERE c.command_job_id = oldest.command_job_id AND c.state = 'submitted') AS earliest_at
+  FROM (SELECT command_job_id, id AS chunk_id, submitted, result_deadline_at AS deadline_at,
+               min(coalesce(result_deadline_at, submitted_at))
+          FROM chunks WHERE state = 'submitted' AND next_poll_at IS NOT NULL GROUP BY command_job_id) AS oldest
+  JOIN job_progress AS p USING (command_job_id);
+
 CREATE VIEW why AS
 -- A row per command job or chunk that waits: for what exactly, and the earliest time it can move (NULL: unknown, or a
 -- matter of what a person does).
@@ -926,10 +919,11 @@ waiting AS (
            p.waiting_chunks = p.blocked_chunks AND p.planned = p.plan_limit AND p.replan_upto IS NULL AS is_blocked,
            (SELECT min(next_attempt_at) FROM chunks WHERE command_job_id = j.id AND state = 'pending' AND blocked = 0)
            AS next_attempt_at,
-           facts.*
+           a.explanation AS awaited, a.earliest_at AS results_at, facts.*
       FROM job_progress AS p
       JOIN command_jobs AS j ON j.id = p.command_job_id
       JOIN facts
+      LEFT JOIN awaited_results AS a ON a.command_job_id = p.command_job_id
      WHERE p.job_state IN ('queued', 'running', 'paused')
 ),
 blockers AS (
@@ -978,33 +972,38 @@ SELECT command_job_id, NULL AS chunk_id, blocker,
                                                 '1 every ' || printf('%.3g', 1 / requests_per_second) || ' seconds')
                                            || ' at most: what the API takes or requests_per_second allows')
            WHEN 'max_concurrency' THEN 'chunks in flight: ' || in_flight_chunks || ', and max_concurrency allows ' || max_concurrency
-           WHEN 'serialize_instances' THEN 'chunks whose instances wait for their results in earlier jobs: ' || blocked_chunks
+           WHEN 'serialize_instances'
+           THEN 'chunks whose instances wait for their results in earlier jobs: ' || blocked_chunks || coalesce(
+                    (SELECT '; ' || group_concat('job ' || id || ': ' || explanation, '; ')
+                       FROM (SELECT a.command_job_id AS id, a.explanation
+                               FROM awaited_results AS a JOIN job_progress AS p ON p.command_job_id = a.command_job_id
+                              WHERE a.command_job_id < blockers.command_job_id AND p.priority >= blockers.priority
+                              ORDER BY a.command_job_id LIMIT 3)), '')
            WHEN 'slow_start' THEN 'few chunks are in flight until the API has accepted one'
            WHEN 'backoff' THEN 'chunks that wait for their next attempt: ' || waiting_chunks || '; see their rows'
            ELSE coalesce((SELECT 'queued: jobs of higher priority go first: '
                                  || group_concat(a.command_job_id, ', ') || iif(count(*) > 4, ' and more', '')
                             FROM ahead AS a WHERE a.priority > blockers.priority),
                          'queued: all request slots are in use')
-       END AS explanation,
+       END || iif(is_awaiting, coalesce('; ' || awaited, ''), '') AS explanation,
        CASE WHEN blocker = 'run_at' THEN run_at
             WHEN blocker = 'backoff' THEN next_attempt_at
             WHEN blocker IN ('credentials', 'circuit') THEN paused_until
             WHEN blocker = 'rate_limit'
             THEN coalesce(paused_until, strftime('%Y-%m-%dT%H:%M:%fZ', now, max(1 / requests_per_second, 0.001) || ' seconds'))
             WHEN blocker = 'queued' AND NOT EXISTS (SELECT 1 FROM ahead WHERE priority > blockers.priority) THEN now
-            WHEN blocker IN ('max_concurrency', 'results') OR (blocker = 'canary' AND job_state <> 'paused')
-            THEN (SELECT max(blockers.now, min(next_poll_at)) FROM chunks AS c
-                   WHERE c.command_job_id = blockers.command_job_id AND c.state = 'submitted')
+            WHEN is_awaiting THEN results_at
        END AS earliest_at,
        NULL AS request_id
-  FROM blockers
+  FROM (SELECT *, blocker IN ('max_concurrency', 'results') OR (blocker = 'canary' AND job_state <> 'paused') AS is_awaiting
+          FROM blockers) AS blockers
 UNION ALL
 -- Stopped, and not at its end yet:
 SELECT p.command_job_id, NULL, 'results',
-       p.job_state || '; chunks in flight, whose answers and results are awaited: ' || p.in_flight_chunks,
-       (SELECT max(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), min(next_poll_at)) FROM chunks AS c
-         WHERE c.command_job_id = p.command_job_id AND c.state = 'submitted'), NULL
+       p.job_state || '; chunks in flight, whose answers and results are awaited: ' || p.in_flight_chunks
+       || coalesce('; ' || a.explanation, ''), a.earliest_at, NULL
   FROM job_progress AS p
+  LEFT JOIN awaited_results AS a ON a.command_job_id = p.command_job_id
  WHERE p.job_state <> 'paused' AND (p.job_state = 'paused' OR (p.job_state IN ('cancelled', 'expired') AND p.in_flight_chunks > 0))
 UNION ALL
 SELECT c.command_job_id, c.id, 'backoff',

@@ -1,7 +1,8 @@
 /// Reads JSON (RFC 8259) from bytes as they are, without building a tree of it.
 ///
-/// It is strict about the structure, and lenient about the content of strings: control characters are taken as they are,
-/// bytes that are not UTF-8 and halves of surrogate pairs read as U+FFFD, and so does U+0000, which ends a text in C.
+/// It is strict about the structure, and lenient about the content of strings: control characters are taken as they are, and
+/// so is a backslash that begins no escape; bytes that are not UTF-8 and halves of surrogate pairs read as U+FFFD. So does
+/// U+0000: it ends a text in C, in the sqlite3 shell and in `length()`, so that what follows it would be there and not be seen.
 ///
 /// The bytes must stay valid while it is used.
 struct JSONScanner {
@@ -111,6 +112,16 @@ struct JSONScanner {
         }
     }
 
+    /// Reads a string as it is, `null` as nothing, and anything else as it is written.
+    mutating func written() throws -> RawString? {
+        if try next() == .string { return try scalar() }
+        let start = position
+        try skip()
+        let value = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
+        if value.elementsEqual("null".utf8) { return nil }
+        return RawString(bytes: value, hasEscapes: value.contains(UInt8(ascii: "\\")))
+    }
+
     /// Reads over a value of any kind.
     mutating func skip() throws {
         switch try next() {
@@ -179,7 +190,8 @@ struct JSONScanner {
                 )
             case UInt8(ascii: "\\"):
                 hasEscapes = true
-                try escape()
+                guard position + 1 < bytes.count else { throw Malformed() }
+                position += Self.escapeLength(in: bytes, at: position)
             default:
                 position += 1
             }
@@ -187,18 +199,19 @@ struct JSONScanner {
         throw Malformed()
     }
 
-    private mutating func escape() throws {
-        guard position + 1 < bytes.count else { throw Malformed() }
+    /// The length of the escape that a backslash begins; 1 if it begins none and stands for itself.
+    fileprivate static func escapeLength(in bytes: UnsafeRawBufferPointer, at position: Int) -> Int {
+        guard position + 1 < bytes.count else { return 1 }
         switch bytes[position + 1] {
         case UInt8(ascii: "u"):
-            guard position + 6 <= bytes.count, bytes[position + 2..<position + 6].allSatisfy({ Self.hex($0) != nil })
-            else { throw Malformed() }
-            position += 6
+            let isWhole =
+                position + 6 <= bytes.count && bytes[position + 2..<position + 6].allSatisfy { hex($0) != nil }
+            return isWhole ? 6 : 1
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-            position += 2
+            return 2
         default:
-            throw Malformed()
+            return 1
         }
     }
 
@@ -241,7 +254,7 @@ struct JSONScanner {
 extension JSONScanner.RawString {
     private static let replacement = Array("\u{FFFD}".utf8)
 
-    /// The bytes with escapes resolved; the scanner has seen that each is complete.
+    /// The bytes with escapes resolved.
     private var resolved: [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count)
@@ -259,6 +272,10 @@ extension JSONScanner.RawString {
     }
 
     private func append(escapeAt index: Int, to text: inout [UInt8]) -> Int {
+        guard JSONScanner.escapeLength(in: bytes, at: index) > 1 else {
+            text.append(bytes[index])
+            return 1
+        }
         switch bytes[index + 1] {
         case UInt8(ascii: "b"): text.append(0x08)
         case UInt8(ascii: "f"): text.append(0x0C)
@@ -275,8 +292,8 @@ extension JSONScanner.RawString {
         let first = codeUnit(at: index + 2)
         var value = first
         var length = 6
-        if (0xD800..<0xDC00).contains(first), index + 12 <= bytes.count, bytes[index + 6] == UInt8(ascii: "\\"),
-            bytes[index + 7] == UInt8(ascii: "u")
+        if (0xD800..<0xDC00).contains(first), index + 6 < bytes.count, bytes[index + 6] == UInt8(ascii: "\\"),
+            JSONScanner.escapeLength(in: bytes, at: index + 6) == 6
         {
             let second = codeUnit(at: index + 8)
             if (0xDC00..<0xE000).contains(second) {

@@ -3,9 +3,13 @@ enum PlainText {
     /// The longest sentence that is kept, in characters.
     static let longestMessage = 500
 
-    /// The text cut to a length, without control characters; characters that are not seen or that change the order in which
-    /// others are shown (bidirectional controls, zero-width characters, line and paragraph separators) stand as `\u{202E}`.
-    static func bounded(_ text: String, to length: Int = longestMessage) -> String {
+    /// The text cut to a length, without control characters.
+    ///
+    /// A space stands for line ends and tabs. Characters that are not seen or that change the order in which others are shown
+    /// (bidirectional controls, zero-width characters, line and paragraph separators) stand as `\u{202E}`.
+    ///
+    /// - Parameter joinsLines: whether line ends and tabs are dropped like other control characters.
+    static func bounded(_ text: String, to length: Int = longestMessage, joinsLines: Bool = false) -> String {
         let utf8 = text.utf8
         if utf8.count <= length, utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
         var plain = String.UnicodeScalarView()
@@ -13,6 +17,9 @@ enum PlainText {
         for scalar in text.unicodeScalars {
             guard count < length else { break }
             switch scalar.properties.generalCategory {
+            case .control where !joinsLines && (scalar == "\n" || scalar == "\r" || scalar == "\t"):
+                if plain.last == " " { continue }
+                plain.append(" ")
             case .control: continue
             case .format, .lineSeparator, .paragraphSeparator:
                 plain.append(contentsOf: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}".unicodeScalars)

@@ -52,13 +52,13 @@ struct QueryReader: DataReader {
                 status = try scanner.scalar()
             } else if key.equals("error_code") {
                 isFirst(4)
-                code = try scanner.scalar()
+                code = try scanner.written()
             } else if key.equals("error_msg") {
                 isFirst(8)
-                message = try scanner.scalar()
+                message = try scanner.written()
             } else if key.equals("execute_msg") {
                 isFirst(16)
-                output = try scanner.scalar()
+                output = try scanner.written()
             } else {
                 try scanner.skip()
             }

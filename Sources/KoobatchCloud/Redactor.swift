@@ -30,10 +30,10 @@ struct Redactor: Sendable {
     /// In this order: control characters that are dropped must not put the secret together, and a cut must not leave a
     /// part of it that is not found.
     func shown(_ text: String, to length: Int = PlainText.longestMessage) -> String {
-        let plain = PlainText.bounded(text, to: .max)
+        let joined = PlainText.bounded(text, to: .max, joinsLines: true)
         // Nor what stands in place of a U+0000 or of bytes that are no text.
-        let whole = plain.replacing("\u{FFFD}", with: "")
-        return PlainText.bounded(hiding(isIn(whole) ? whole : plain), to: length)
+        let whole = joined.replacing("\u{FFFD}", with: "")
+        return PlainText.bounded(hiding(isIn(whole) ? whole : PlainText.bounded(text, to: .max)), to: length)
     }
 
     /// Whether the text holds the secret or its beginning.

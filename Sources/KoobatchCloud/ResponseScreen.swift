@@ -1,3 +1,4 @@
+import KoobatchCore
 import NIOCore
 import NIOHTTP1
 
@@ -164,8 +165,7 @@ final class ResponseScreen: ChannelDuplexHandler {
 
     /// Whether a response is one that the API itself gives: its envelope, with a status of success or of refusal.
     private static func isOfAPI(_ head: HTTPResponseHead, _ body: ByteBuffer) -> Bool {
-        let status = Int(head.status.code)
-        guard (200..<300).contains(status) || (400..<500).contains(status) else { return false }
+        guard AnswerEvidence.mayBeOfAPI(status: Int(head.status.code)) else { return false }
         return body.withUnsafeReadableBytes { bytes in
             field.withUTF8Buffer { field in
                 var index = 0

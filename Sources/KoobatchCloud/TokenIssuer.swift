@@ -77,13 +77,15 @@ struct TokenIssuer: Sendable {
         let serverNow = response.head.headers.first(name: "Date").flatMap(RetryAfter.date) ?? now()
         let status = Int(response.head.status.code)
         let redactor = Redactor(secret)
-        guard let text = response.head.headers.first(name: "X-Subject-Token"), (200..<300).contains(status),
+        let isSuccess = AnswerEvidence.mayAccept(status: status)
+        guard let text = response.head.headers.first(name: "X-Subject-Token"), isSuccess,
             SecretFile.Kind.token.isValid(text)
         else {
             let retryAfter = RetryAfter.duration(response.head.headers["Retry-After"], now: serverNow)
-            if status == 401 { password.refused(secret) }
-            let isOurs = (300..<500).contains(status) && status != 429
-            let isEmpty = (200..<300).contains(status) ? " and no usable X-Subject-Token" : ""
+            let evidence = AnswerEvidence(status: status, verdict: nil, retryAfter: retryAfter).failure
+            if evidence.outcome == .unauthenticated { password.refused(secret) }
+            let isOurs = evidence.outcome == .unauthenticated || evidence.endpointFault == .certain
+            let isEmpty = isSuccess ? " and no usable X-Subject-Token" : ""
             throw Self.failure(
                 "IAM answered with status \(status)\(isEmpty)\(Self.explanation(response.body, hiding: redactor))"
                     + (isOurs ? "; check user, domain, project and password of koophone.auth" : "; it is asked again"),

@@ -1,6 +1,6 @@
 /// What came back for a request that was sent, as far as it tells what the request did.
 ///
-/// `failure(of:)` is the one table that turns it into a classified failure; nothing else asks about a status.
+/// The one table of what a status means stands in this file; nothing else asks about a status.
 public struct AnswerEvidence: Hashable, Sendable {
     /// The API's documented error body: a JSON object with an `error_code` other than `"0"` and without result data.
     public struct Verdict: Hashable, Sendable {
@@ -98,15 +98,42 @@ extension AnswerEvidence {
         }
     }
 
+    /// Whether an answer of the status accepts, where its body does.
+    public static func mayAccept(status: Int) -> Bool { (200..<300).contains(status) }
+
+    /// Whether the API itself gives answers of the status: it documents some of success and of refusal.
+    public static func mayBeOfAPI(status: Int) -> Bool { mayAccept(status: status) || (400..<500).contains(status) }
+
+    /// Whether an answer of the status asks to be followed to another address.
+    public static func isRedirect(status: Int) -> Bool { (300..<400).contains(status) }
+
     private var pageMessage: String {
-        (300..<400).contains(status)
+        Self.isRedirect(status: status)
             ? "HTTP status \(status), a redirect, which is never followed; set koophone.endpoint to the address of the API itself"
             : "HTTP status \(status) without the API's error body: the answer is of a proxy, gateway or firewall;"
                 + " check koophone.endpoint and what is between"
     }
 
     private static func code(ofStatus status: Int) -> String {
-        (300..<400).contains(status) ? ServiceFailure.Code.redirect : "\(ServiceFailure.Code.http).\(status)"
+        isRedirect(status: status) ? ServiceFailure.Code.redirect : "\(ServiceFailure.Code.http).\(status)"
+    }
+}
+
+extension ErrorAction {
+    /// The action for a code that `error_policies` does not list, by the status of the answer.
+    ///
+    /// Without knowing the code, a refusal may be the fault of one instance, which must not fail the others: it splits.
+    /// So does one that the service itself, not the gateway in front of it, gives as 403 or 404.
+    public static func fallback(code: String, httpStatus: Int?) -> ErrorAction {
+        switch httpStatus {
+        case .some(401): .authenticate
+        case .some(403), .some(404): code.hasPrefix("KOOPHONE.") || code.hasPrefix("common.") ? .split : .stop
+        case .some(413): .fail
+        case .some(408), .some(429), .some(503): .retry
+        case .some(300..<400), .some(500...): .unknown
+        case .some: .split
+        case .none: .retry
+        }
     }
 }
 

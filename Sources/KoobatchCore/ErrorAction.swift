@@ -14,22 +14,6 @@ public enum ErrorAction: String, Hashable, Sendable, CaseIterable {
     case stop
     /// The request may have been acted on: the job's `on_unknown` decides.
     case unknown
-
-    /// The action for a code that `error_policies` does not list, by the status of the answer.
-    ///
-    /// Without knowing the code, a refusal may be the fault of one instance, which must not fail the others: it splits.
-    /// So does one that the service itself, not the gateway in front of it, gives as 403 or 404.
-    public static func fallback(code: String, httpStatus: Int?) -> ErrorAction {
-        switch httpStatus {
-        case .some(401): .authenticate
-        case .some(403), .some(404): code.hasPrefix("KOOPHONE.") || code.hasPrefix("common.") ? .split : .stop
-        case .some(413): .fail
-        case .some(408), .some(429), .some(503): .retry
-        case .some(300..<400), .some(500...): .unknown
-        case .some: .split
-        case .none: .retry
-        }
-    }
 }
 
 /// The error policies in force: code to action, as the table `error_policies` has them.

@@ -8,6 +8,8 @@ public import ServiceLifecycle
 /// With each sign of life it wakes the stages that have work which is due, so that one whose bell was not heard goes on.
 public struct Housekeeper: Service {
     private static let heartbeatInterval = Duration.seconds(10)
+    /// Between two attempts to empty a large write-ahead log.
+    private static let logInterval = Duration.seconds(1)
 
     private let retention: @Sendable () -> Duration?
     private let rules: @Sendable () -> SubmissionRules
@@ -62,6 +64,7 @@ public struct Housekeeper: Service {
             var wasSet = false
             var wakeAt = time.now
             var trouble = Trouble(logger: logger)
+            var growth = LogGrowth(logger: logger)
             while await !inboxes.housekeeper.take(until: wakeAt, time: time).isStopping {
                 let (now, uptime, trusted) = (time.now, time.uptime, clock.trustedNow())
                 wasSet = clock.takeWasSet() || wasSet
@@ -87,9 +90,13 @@ public struct Housekeeper: Service {
                     }
                     if !expired.isEmpty { inboxes.announcer.ring() }
                     if isCleaning { isCleaning = try await deleteSlice(at: trusted) }
+                    let log = try await store.emptyLog()
+                    growth.noted(log)
                     trouble.passed()
-                    let pauses = [heartbeatDue - uptime, next.map { $0 - trusted }].compactMap(\.self)
-                    wakeAt = isCleaning ? now : now + (pauses.min() ?? .zero)
+                    let pauses = [
+                        heartbeatDue - uptime, next.map { $0 - trusted }, log.isLarge ? Self.logInterval : nil,
+                    ]
+                    wakeAt = isCleaning ? now : now + (pauses.compactMap(\.self).min() ?? .zero)
                 } catch let error as StoreError {
                     throw error
                 } catch {

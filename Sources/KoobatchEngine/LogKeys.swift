@@ -22,6 +22,7 @@ public enum LogKeys {
     static let rate = "limit.requests_per_second"
     /// Where the database is.
     public static let database = "database.path"
+    static let logBytes = "database.log_bytes"
     /// The version of the daemon.
     public static let version = "daemon.version"
     /// Where something listens or is written.

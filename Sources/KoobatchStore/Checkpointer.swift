@@ -45,4 +45,39 @@ final class Checkpointer: Sendable {
             // The log is longer than it might be; nothing is lost.
         }
     }
+
+    /// Empties a log that has grown large, if nobody needs it any more; waits for nobody.
+    ///
+    /// SQLite begins a log anew when a commit finds all of it written back and nobody reading it. Readers that overlap leave
+    /// no such moment while commits go on. Between commits there is one sooner or later: those that began before the last
+    /// commit end, the rest of the log can be written back, and readers that begin after that do not use the log. So this is
+    /// to be called again and again while the log is large.
+    ///
+    /// The content is written back without the write lock, which is then held for as long as it takes to cut the file.
+    ///
+    /// - Parameter isWanted: `false` while somebody has just opened the database.
+    /// - Throws: the error of SQLite, but for the lock of somebody else.
+    func empty(_ db: Database, isWanted: Bool) throws -> WriteAheadLog {
+        if isWanted, WriteAheadLog(pages: pages.withLock { $0 }).isLarge {
+            do {
+                let (all, written) = try db.checkpoint(.passive)
+                if all == written {
+                    let timeout = try Int.fetchOne(db, sql: "PRAGMA busy_timeout") ?? 0
+                    try db.execute(sql: "PRAGMA busy_timeout = 0")
+                    defer {
+                        do {
+                            try db.execute(sql: "PRAGMA busy_timeout = \(timeout)")
+                        } catch {
+                            // It only sets a number of the connection.
+                        }
+                    }
+                    try db.checkpoint(.truncate)
+                    pages.withLock { $0 = 0 }
+                }
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                // A reader, or a writer.
+            }
+        }
+        return WriteAheadLog(pages: pages.withLock { $0 })
+    }
 }

@@ -184,6 +184,13 @@ extension Store {
         }
     }
 
+    /// Empties the write-ahead log where it is large and nobody uses it; call it again soon while it is large.
+    ///
+    /// - Returns: how large it is after that.
+    public func emptyLog() async throws -> WriteAheadLog {
+        try await read { try checkpointer.empty($0, isWanted: !pacer.isOpening) }
+    }
+
     /// A number that changes exactly when another connection or process has committed since the last call.
     ///
     /// Cheap: it reads the WAL index (https://sqlite.org/pragma.html#pragma_data_version).

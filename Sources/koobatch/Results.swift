@@ -19,13 +19,19 @@ struct Results: AsyncParsableCommand {
             there are. csv is RFC 4180 with a header line; json is one array, jsonl an object \
             a line.
 
+            What a device prints may be a formula of a spreadsheet, which runs when the file \
+            is opened there. In csv an apostrophe stands before each field that begins with \
+            = + - @ or a control character, so that it is taken for text; koobatch submit \
+            takes it away again, and --csv-raw leaves it out, for other programs.
+
               koobatch results 7
               koobatch results 7 --state failed,rejected,unknown
               koobatch results 7 --format csv > results.csv
               koobatch results 7 --format jsonl | jq -r 'select(.chunk_id == 91)'
 
             The table shows control characters of outputs as \\n or \\u{1b}; the other formats \
-            print what is stored.
+            print what is stored. In what the API sends, U+FFFD stands for what is no text: \
+            bytes that are not UTF-8, halves of surrogate pairs, U+0000.
             """
     )
 
@@ -41,6 +47,9 @@ struct Results: AsyncParsableCommand {
     )
     var state: [String] = []
 
+    @Flag(help: "Of csv: do not mark fields that a spreadsheet would take for formulas.")
+    var csvRaw = false
+
     @OptionGroup var output: OutputOptions
     @OptionGroup var common: CommonOptions
 
@@ -51,6 +60,7 @@ struct Results: AsyncParsableCommand {
             let known = InstanceState.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--state: '\(name)' is none of \(known)")
         }
+        if csvRaw, format != .csv { throw ValidationError("--csv-raw is for --format csv only") }
         if output.json, format == .csv { throw ValidationError("Choose one of --json and --format csv") }
     }
 
@@ -82,16 +92,9 @@ struct Results: AsyncParsableCommand {
     private func csv(_ results: InstanceResults, _ printer: StandardOutput) throws {
         try printer.write(InstanceStatus.columns.joined(separator: ",") + "\r\n")
         try results.forEach { result in
-            try printer.write(result.values.map { Self.csvField($0 ?? "") }.joined(separator: ",") + "\r\n")
+            let fields = result.values.map { CSVField.written($0 ?? "", isMarked: !csvRaw) }
+            try printer.write(fields.joined(separator: ",") + "\r\n")
         }
-    }
-
-    /// A field of RFC 4180: quoted where it holds a comma, a quote or a line end.
-    static func csvField(_ text: String) -> String {
-        // By bytes: a line end CR LF is one Character.
-        let special: [UInt8] = [0x22, 0x2C, 0x0A, 0x0D]
-        guard text.utf8.contains(where: special.contains) else { return text }
-        return "\"\(text.replacing("\"", with: "\"\""))\""
     }
 }
 

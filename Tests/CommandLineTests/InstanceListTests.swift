@@ -52,7 +52,16 @@ struct InstanceListTests {
         ("id,name\n", "there is no instance in it"),
         ("[]", "there is no instance in it"),
         ("a\nb\0\n", "line 2: there is a NUL byte; this is no text"),
-        ("a\nb\u{1B}\n", #"line 2: "b\u{1b}" holds control characters or broken Unicode"#),
+        ("a\nb\u{1B}\n", strange("line 2", #"b\u{1b}"#, "U+001B (control character)")),
+        ("a\r\nb\u{200B}\r\n", strange("line 2", #"b\u{200b}"#, "U+200B (zero width space)")),
+        ("a\n\u{FEFF}b\n", strange("line 2", #"\u{feff}b"#, "U+FEFF (byte order mark)")),
+        ("\u{FEFF}id\r\n\u{A0}a\r\n", strange("line 2", "\u{A0}a", "U+00A0 (no-break space)")),
+        ("caf\u{E9}", strange("line 1", "caf\u{E9}", "U+00E9 (latin small letter e with acute)")),
+        ("cafe\u{301}", strange("line 1", "cafe\u{301}", "U+0301 (combining acute accent)")),
+        ("p\u{430}", strange("line 1", "p\u{430}", "U+0430 (cyrillic small letter a)")),
+        ("a b", strange("line 1", "a b", "U+0020 (space)")),
+        ("[\"a\",\"b\\\"c\"]", strange("element 2", "b\"c", "U+0022 (quotation mark)")),
+        (#"["a\\b"]"#, strange("element 1", #"a\b"#, "U+005C (reverse solidus)")),
         (
             "a\n\n" + String(repeating: "x", count: 33),
             "line 3: an instance id has at most 32 characters, not \"\(String(repeating: "x", count: 32))…\""
@@ -69,10 +78,22 @@ struct InstanceListTests {
         ("[\"a\",7]", "element 2: must be a string"),
         ("[\"a\",\"\"]", "element 2: must be a string"),
         ("[{\"name\":\"a\"}]", "element 1: must have a string as instance_id or id"),
-        (#"["a\u0000b"]"#, #"element 1: "a\u{0}b" holds control characters or broken Unicode"#),
+        (#"["a\u0000b"]"#, strange("element 1", #"a\u{0}b"#, "U+0000 (control character)")),
     ])
     func `what cannot be a list is refused with its place`(text: String, message: String) {
         #expect(throws: InstanceListError(message)) { try Self.parse(text) }
+    }
+
+    @Test func `ids that are typed are held against the same rule`() throws {
+        let parser = InstanceListParser()
+        #expect(try InstanceSource.typed(["a, b", "c\t,"]).read(with: parser).ids == ["a", "b", "c"])
+        #expect(throws: InstanceListError(Self.strange("element 2", "b\u{A0}", "U+00A0 (no-break space)"))) {
+            try InstanceSource.typed(["a, b\u{A0}"]).read(with: parser)
+        }
+    }
+
+    private static func strange(_ place: String, _ id: String, _ character: String) -> String {
+        "\(place): \"\(id)\" holds \(character); an instance id is of visible ASCII characters, without space, \" and \\"
     }
 
     private static func nameless(_ line: String) -> String {
@@ -114,7 +135,12 @@ struct InstanceListTests {
     }
 
     @Test func `invalid JSON is refused as such`() {
-        #expect { try Self.parse("[\"a\",") } throws: { "\($0)".hasPrefix("this is not valid JSON: ") }
+        for text in ["[\"a\",", "[\"\\u129\r1\"]", "[\"\\\u{1B}[2J\"]"] {
+            #expect { try Self.parse(text) } throws: { error in
+                "\(error)".hasPrefix("this is not valid JSON: ")
+                    && "\(error)".unicodeScalars.allSatisfy { $0.value >= 0x20 }
+            }
+        }
     }
 
     @Test func `ids that stand more than once are named with their lines, or taken once`() throws {
@@ -141,7 +167,7 @@ struct InstanceListTests {
         let alphabet = Array("ab\",;\t\r\n'é中 ")
         let rows = (0..<5).map { row in
             let noise = String((0..<6).map { _ in alphabet.randomElement(using: &generator) ?? "a" })
-            return "\(Results.csvField(noise)),id\(row)"
+            return "\(CSVField.written(noise, isMarked: seed % 2 == 0)),id\(row)"
         }
         let text = (["noise,id"] + rows).joined(separator: ["\n", "\r\n"].randomElement(using: &generator) ?? "\n")
         #expect(

@@ -79,7 +79,7 @@ struct AnswerTests {
     func `A message is bounded and holds no control characters`() async throws {
         let long = #"a\u0007\nb"# + String(repeating: "é", count: 600)
         let failure = try await Self.failure("400 Bad Request", #"{"error_code":"x","error_msg":"\#(long)"}"#)
-        #expect(failure?.message == "ab" + String(repeating: "é", count: 498))
+        #expect(failure?.message == "a b" + String(repeating: "é", count: 497))
     }
 
     @Test(arguments: ["400 Bad Request", "401 Unauthorized", "200 OK"])
@@ -167,6 +167,26 @@ struct AnswerTests {
         )
         #expect(report.results["a"]?.output == "x\u{FFFD}")
         #expect(report.results["b"]?.succeeded == true)
+    }
+
+    /// A value as it stands in the answer, and as it is read: as output, and as error code and message.
+    @Test(
+        arguments: [
+            (#""A\u0000B""#, "A\u{FFFD}B", "A\u{FFFD}B"), (#""x\ud83d""#, "x\u{FFFD}", "x\u{FFFD}"),
+            ("\"a\nb\"", "a\nb", "a b"), ("\"a\r\n\tb\u{7}c\"", "a\r\n\tb\u{7}c", "a bc"),
+            (#""\q\x41""#, #"\q\x41"#, #"\q\x41"#),
+            ("7", "7", "7"), ("7.50", "7.50", "7.50"), ("true", "true", "true"), ("null", nil, nil),
+            (#"{"a": ["b\n"]}"#, "{\"a\": [\"b\n\"]}", #"{"a": ["b "]}"#), ("[]", "[]", "[]"),
+        ] as [(String, String?, String?)]
+    )
+    func `What is readable of a text is kept`(value: String, output: String?, sentence: String?) async throws {
+        let body = """
+            {"data":{"jobs":[{"job_id":"j","status":-1,"execute_msg":\(value),"error_code":\(value),"error_msg":\(value)}]},
+            "error_code":"0"}
+            """
+        let result = try #require(try await Self.querying(RawServer.http("200 OK", body)).results["j"])
+        #expect(result.output == output)
+        #expect(result.errorCode == sentence && result.errorMessage == sentence)
     }
 
     private static func failure(_ status: String, _ body: String) async throws -> ServiceFailure? {

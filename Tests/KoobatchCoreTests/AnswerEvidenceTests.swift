@@ -57,6 +57,34 @@ struct AnswerEvidenceTests {
         #expect(failure.errorCode == "KOOPHONE.API.7777" && failure.message == "m" && failure.httpStatus == status)
     }
 
+    /// Statuses that the API answers with, that accept, and that redirect.
+    @Test("of a status is the API's own, an acceptance or a redirect as far as the status tells", arguments: 100...999)
+    func status(_ status: Int) {
+        #expect(AnswerEvidence.mayAccept(status: status) == (status / 100 == 2))
+        #expect(AnswerEvidence.mayBeOfAPI(status: status) == [2, 4].contains(status / 100))
+        #expect(AnswerEvidence.isRedirect(status: status) == (status / 100 == 3))
+    }
+
+    /// What is done about a code that no row of the policies names.
+    static let unlisted: [(ClosedRange<Int>, ErrorAction, ofService: ErrorAction)] = [
+        (100...299, .split, .split), (300...399, .unknown, .unknown), (400...400, .split, .split),
+        (401...401, .authenticate, .authenticate), (402...402, .split, .split), (403...404, .stop, .split),
+        (405...407, .split, .split), (408...408, .retry, .retry), (409...412, .split, .split),
+        (413...413, .fail, .fail),
+        (414...428, .split, .split), (429...429, .retry, .retry), (430...499, .split, .split),
+        (500...502, .unknown, .unknown), (503...503, .retry, .retry), (504...999, .unknown, .unknown),
+    ]
+
+    @Test("of a code that is in no list is handled by its status", arguments: 100...999)
+    func unlisted(status: Int) throws {
+        let row = try #require(Self.unlisted.first { $0.0.contains(status) })
+        let policies = ErrorPolicies([:])
+        #expect(policies.action(code: "APIGW.7777", httpStatus: status) == row.1)
+        for code in ["KOOPHONE.API.7777", "common.7777"] {
+            #expect(policies.action(code: code, httpStatus: status) == row.ofService)
+        }
+    }
+
     @Test("with Retry-After says \"not now\" on 503 alone of 5xx", arguments: 500...599, [true, false])
     func retryAfter(status: Int, hasVerdict: Bool) {
         let failure = AnswerEvidence(

@@ -159,6 +159,35 @@ struct JobSettingsTests {
         #expect(refusal?.message == "unique_key: an unfinished job has this key")
     }
 
+    @Test("keeps a unique_key taken until the last result of a cancelled job has come")
+    mutating func uniqueKeyInFlight() async throws {
+        _ = try await user.insertJob(["a", "b"], ["unique_key": "'nightly'"])
+        let claim = try await driver.claim()[0]
+        try await user.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 1")
+        func isTaken() async throws -> Bool {
+            do {
+                _ = try await user.insertJob(["a"], ["unique_key": "'nightly'"])
+                return false
+            } catch let error as DatabaseError where error.message == "unique_key: an unfinished job has this key" {
+                return true
+            }
+        }
+        #expect(try await isTaken())
+        try await driver.record(driver.accepted(claim))
+        #expect(try await isTaken())
+        try await driver.pollAll(user)
+        #expect(try await user.row("SELECT state, finished_at IS NULL FROM command_jobs") == ["cancelled", "0"])
+        #expect(try await !isTaken())
+    }
+
+    @Test(
+        "takes any text that can be seen as a unique_key",
+        arguments: ["nightly", "Düsseldorf, nachts", "夜間 1", "a_b-c.d/e:f", "🚀", "x y"]
+    )
+    func visibleKey(_ key: String) async throws {
+        _ = try await user.insertJob(["a"], ["unique_key": "'\(key)'"])
+    }
+
     @Test("copies new priorities to where claims are ordered, and obeys them")
     mutating func priority() async throws {
         for name in ["a", "b", "c"] { _ = try await user.insertJob([name]) }

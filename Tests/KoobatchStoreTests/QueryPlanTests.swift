@@ -19,7 +19,7 @@ struct QueryPlanTests {
     private static let small = [
         "e", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
         "instance_status",
-        "why", "ahead", "a", "b", "outputs",
+        "why", "ahead", "a", "b", "outputs", "oldest",
     ]
 
     static func readsTooMuch(_ step: String) -> Bool {

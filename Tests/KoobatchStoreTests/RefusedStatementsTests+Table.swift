@@ -18,6 +18,16 @@ extension RefusedStatementsTests {
         .insert(["unique_key": "''"], "unique_key: 1 to 255 characters"),
         .insert(["unique_key": "printf('%.*c', 256, 'x')"], "unique_key: 1 to 255 characters"),
         .insert(["unique_key": "'nightly'"], "unique_key: an unfinished job has this key"),
+        .insert(["unique_key": "'nightly' || char(8203)"], invisible),
+        .insert(["unique_key": "char(65279) || 'nightly'"], invisible),
+        .insert(["unique_key": "'night' || char(160) || 'ly'"], invisible),
+        .insert(["unique_key": "'night' || char(173) || 'ly'"], invisible),
+        .insert(["unique_key": "'nightly' || char(8206)"], invisible),
+        .insert(["unique_key": "'nightly' || char(8288)"], invisible),
+        .insert(["unique_key": "'nightly' || char(13)"], invisible),
+        .insert(["unique_key": "'nightly' || char(0)"], invisible),
+        .insert(["unique_key": "'nightly' || char(155)"], invisible),
+        .insert(["unique_key": "'nightly '"], invisible),
         .insert(["priority": "'high'"], "command_jobs.priority"),
         .insert(["priority": "1.5"], "command_jobs.priority"),
         .insert(["priority": "NULL"], "command_jobs.priority"),
@@ -74,6 +84,7 @@ extension RefusedStatementsTests {
         ),
     ]
 
+    private static let invisible = "unique_key: no control or invisible characters"
     private static let notArray =
         "instance_ids: not a JSON array of strings; give one such as [\"a44uhlf7\",\"efjy72gs\"]"
     private static let strange =

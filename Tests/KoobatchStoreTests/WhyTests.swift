@@ -19,7 +19,7 @@ struct WhyTests {
         }
     }
 
-    @Test("names the exact blocker and the earliest time", arguments: waits + careful + requests + chunks)
+    @Test("names the exact blocker and the earliest time", arguments: waits + careful + overdue + requests + chunks)
     func why(_ wait: Case) throws {
         let shell = try TestDatabase.current().shell
         let rows = try shell.rows(
@@ -117,7 +117,8 @@ struct WhyTests {
             Stages.claim(1) + Stages.accept(1),
             lookLater,
             rows: [
-                "1", "", "canary", "the first 2 instances must succeed before the other 2 are sent; 0 have so far",
+                "1", "", "canary",
+                "the first 2 instances must succeed before the other 2 are sent; 0 have so far; results awaited of a, b",
                 later,
             ]
         ),
@@ -159,7 +160,10 @@ struct WhyTests {
             twoChunks,
             Stages.claim(1) + Stages.accept(1),
             lookLater,
-            rows: ["1", "", "max_concurrency", "chunks in flight: 1, and max_concurrency allows 1", later]
+            rows: [
+                "1", "", "max_concurrency",
+                "chunks in flight: 1, and max_concurrency allows 1; results awaited of a, b", later,
+            ]
         ),
         Case(
             "its results",
@@ -167,7 +171,10 @@ struct WhyTests {
             Stages.plan(job: 1, chunks: ["a", "b", "c", "d"]),
             Stages.claim(1) + Stages.accept(1),
             lookLater,
-            rows: ["1", "", "results", "everything is sent; chunks whose results are awaited: 1", later]
+            rows: [
+                "1", "", "results",
+                "everything is sent; chunks whose results are awaited: 1; results awaited of a, b, c and 1 more", later,
+            ]
         ),
         Case(
             "its results, although it is paused: it has nothing to send",
@@ -176,7 +183,10 @@ struct WhyTests {
             Stages.claim(1) + Stages.accept(1),
             lookLater,
             "UPDATE command_jobs SET state = 'paused'",
-            rows: ["1", "", "results", "everything is sent; chunks whose results are awaited: 1", later]
+            rows: [
+                "1", "", "results",
+                "everything is sent; chunks whose results are awaited: 1; results awaited of a, b, c and 1 more", later,
+            ]
         ),
         Case(
             "the answers of what was in flight when it was cancelled",

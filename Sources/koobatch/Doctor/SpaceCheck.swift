@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchStore
 
 /// The file system of the database: whether there is room.
 struct SpaceCheck: DoctorCheck {
@@ -28,9 +29,6 @@ struct SpaceCheck: DoctorCheck {
 /// Only its size is looked at: to ask SQLite would be to checkpoint beside the daemon.
 struct LogFileCheck: DoctorCheck {
     private static let name = "wal"
-    /// The daemon checkpoints from 1.6 MB on, and cuts the file down to 4 MB when it starts anew.
-    private static let large = 64_000_000
-
     let database: String
 
     func findings() -> [Finding] {
@@ -40,11 +38,12 @@ struct LogFileCheck: DoctorCheck {
 
     static func finding(database: String, size: Int) -> Finding {
         let message = "the write-ahead log has \(size / 1_000_000) MB"
-        if size < large { return .ok(name, message) }
+        if size < WriteAheadLog.warningSize { return .ok(name, message) }
         return .warning(
             name,
-            "\(message): a reader keeps an old snapshot open, or much was written at once",
-            advice: "Find who has the database open with lsof \(database)-shm, and end a transaction that lasts long."
+            "\(message): readers that overlap, or a transaction that lasts long, keep it from being emptied",
+            advice: "Find who has the database open with lsof \(database)-shm; end a transaction that lasts long, and"
+                + " leave a pause between reads that follow each other. The daemon empties it in the first quiet moment."
         )
     }
 }

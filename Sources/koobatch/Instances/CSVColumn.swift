@@ -21,7 +21,7 @@ struct CSVColumn {
         var list = InstanceList(unit: .line)
         list.column = Self.trimmed(header.fields[index])
         while let record = try records.next() {
-            let id = index < record.fields.count ? Self.trimmed(record.fields[index]) : ""
+            let id = index < record.fields.count ? CSVField.unmarked(Self.trimmed(record.fields[index])) : ""
             if id.isEmpty { throw InstanceListError(.line, record.line, "column \(index + 1) is empty") }
             try list.add(id, at: record.line)
         }

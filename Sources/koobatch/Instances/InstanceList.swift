@@ -28,11 +28,22 @@ struct InstanceList: Sendable {
             let rule = "an instance id has at most \(Self.longestID) characters, not \"\(start)…\""
             throw InstanceListError(unit, position, rule)
         }
-        if id.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0 == "\u{FFFD}" }) {
-            throw InstanceListError(unit, position, "\"\(id.visible)\" holds control characters or broken Unicode")
+        if !id.utf8.allSatisfy(Self.isPart), let strange = id.unicodeScalars.first(where: { !Self.isPart($0) }) {
+            let rule =
+                "\"\(id.visible)\" holds \(strange.title); an instance id is of visible ASCII characters,"
+                + " without space, \" and \\"
+            throw InstanceListError(unit, position, rule)
         }
         ids.append(id)
         positions.append(position)
+    }
+
+    private static func isPart(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    private static func isPart(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII && isPart(UInt8(ascii: scalar))
     }
 
     /// The list with every id once, where it stood first.
@@ -86,5 +97,16 @@ struct InstanceListError: Error, Hashable, CustomStringConvertible {
 
     init(_ unit: InstanceList.Unit, _ position: Int, _ rule: String) {
         description = "\(unit.rawValue) \(position): \(rule)"
+    }
+}
+
+extension Unicode.Scalar {
+    /// Its code point and name: `U+200B (zero width space)`.
+    fileprivate var title: String {
+        let digits = String(value, radix: 16, uppercase: true)
+        let code = "U+" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        if self == "\u{FEFF}" { return "\(code) (byte order mark)" }
+        if properties.generalCategory == .control { return "\(code) (control character)" }
+        return properties.name.map { "\(code) (\($0.lowercased()))" } ?? code
     }
 }

@@ -118,7 +118,7 @@ struct InstanceListParser {
             return try JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)
         } catch {
             let reason = (error as NSError).userInfo["NSDebugDescription"].map { "\($0)" } ?? "\(error)"
-            throw InstanceListError("this is not valid JSON: \(reason)")
+            throw InstanceListError("this is not valid JSON: \(reason.visible)")
         }
     }
 

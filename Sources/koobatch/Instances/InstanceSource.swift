@@ -15,7 +15,10 @@ enum InstanceSource: Hashable {
         switch self {
         case .typed(let lists):
             var list = InstanceList(unit: .element)
-            let ids = lists.joined(separator: ",").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+            let ids = lists.joined(separator: ",").split(separator: ",").map {
+                // Not U+00A0 and the like, which are refused.
+                $0.trimmingCharacters(in: CharacterSet(charactersIn: " \t"))
+            }
             for (index, id) in ids.enumerated() where !id.isEmpty { try list.add(id, at: index + 1) }
             if list.ids.isEmpty { throw InstanceListError("--instances: there is no instance in it") }
             return list

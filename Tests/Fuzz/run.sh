@@ -1,0 +1,64 @@
+#!/bin/bash
+# run.sh SECONDS [TARGET...]: builds the fuzzers with libFuzzer and AddressSanitizer and runs each for so long on one core.
+# Only the code under test is instrumented; libraries come from the debug build, which must be there: swift build --build-tests
+# What a fuzzer finds is kept in .build/fuzz/TARGET-*; Tests/Fuzz/Corpus is read, and not written.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-60}
+shift || true
+targets=("${@:-Answer}")
+[ $# -gt 0 ] || targets=(Answer RetryAfter InstanceList Settings)
+
+out=.build/fuzz
+debug=.build/debug
+mkdir -p "$out"
+flags=(-swift-version 6 -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
+  -enable-upcoming-feature MemberImportVisibility -O -gline-tables-only -wmo -parse-as-library "-sanitize=fuzzer,address" -I "$out")
+libraries=(-I "$debug/Modules")
+for map in "$debug"/*.build/module.modulemap \
+  .build/checkouts/{Yams,swift-atomics,swift-system}/Sources/*/include/module.modulemap; do
+  [ -e "$map" ] && libraries+=(-Xcc "-fmodule-map-file=$map")
+done
+
+core() {
+  swiftc "${flags[@]}" -emit-module -emit-object -module-name KoobatchCore -emit-module-path "$out/KoobatchCore.swiftmodule" \
+    Sources/KoobatchCore/*.swift -o "$out/KoobatchCore.o"
+}
+
+# The objects of the libraries, those of the program itself left out.
+grep -vE '/(koobatch|Koobatch[A-Za-z]*)\.build/' "$debug/koobatch.product/Objects.LinkFileList" >"$out/objects"
+grep -E '/ArgumentParser(ToolInfo)?\.build/' "$out/objects" >"$out/parser-objects"
+
+cloud=Sources/KoobatchCloud
+cli=Sources/koobatch
+build() {
+  case $1 in
+  Answer)
+    core
+    swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/AnswerFuzz.swift \
+      $cloud/{Envelope,JSONScanner,PlainText,QueryReader,Redactor,SubmissionReader,JSONText}.swift \
+      "$out/KoobatchCore.o" -o "$out/Answer" ;;
+  RetryAfter)
+    core
+    swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/RetryAfterFuzz.swift $cloud/RetryAfter.swift \
+      "$out/KoobatchCore.o" -o "$out/RetryAfter" ;;
+  InstanceList)
+    swiftc "${flags[@]}" "${libraries[@]}" -module-name Fuzz Tests/Fuzz/InstanceListFuzz.swift $cli/CSVField.swift \
+      $cli/Instances/{CSVColumn,InstanceList,InstanceListParser}.swift $cli/Terminal/DisplayWidth.swift \
+      "@$out/parser-objects" -o "$out/InstanceList" ;;
+  Settings)
+    core
+    swiftc "${flags[@]}" "${libraries[@]}" -module-name Fuzz Tests/Fuzz/SettingsFuzz.swift \
+      $cli/Settings{File,Key,Problems,Reader}.swift $cli/{DurationText,LinkedFile}.swift \
+      "$out/KoobatchCore.o" "@$out/objects" -o "$out/Settings" ;;
+  *) echo "there is no fuzzer $1" >&2; exit 64 ;;
+  esac
+}
+
+for target in "${targets[@]}"; do
+  build "$target"
+  mkdir -p "$out/$target.corpus"
+  # Foundation leaks where it reads an empty file.
+  ASAN_OPTIONS=detect_leaks=0 nice -n 10 "$out/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 \
+    -artifact_prefix="$out/$target-" -print_final_stats=1 "$out/$target.corpus" "Tests/Fuzz/Corpus/$target"
+done
