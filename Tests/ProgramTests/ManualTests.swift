@@ -136,12 +136,20 @@ struct ManualTests {
         let common = try #require(program.section("OPTIONS"))
         let withoutJSON = try #require(common.entries.first { $0.names == ["--json"] }).text
         for subcommand in subcommands where subcommand.commandName != "help" {
-            let own = try #require(program.section(subcommand.commandName)).names
+            let entries = try #require(program.section(subcommand.commandName)).entries
+            let own = entries.flatMap(\.names)
             let all = Set(subcommand.options)
             let hasJSON = !withoutJSON.matches(of: /[a-z]+/).contains { $0.output == subcommand.commandName }
             let expected = Set(own).union(common.names).subtracting(hasJSON ? [] : ["--json"])
             #expect(all == expected, "\(subcommand.commandName): \(all.symmetricDifference(expected).sorted())")
             #expect(Set(own).isDisjoint(with: common.names), "\(subcommand.commandName)")
+            for argument in subcommand.arguments ?? [] {
+                let text = entries.first { !Set($0.names).isDisjoint(with: argument.options) }?.text ?? ""
+                for value in argument.allValues ?? [] { #expect(text.contains(value), "\(argument.options) \(value)") }
+                if let value = argument.defaultValue {
+                    #expect(text.contains("The default is \(value)."), "\(argument.options) \(value)")
+                }
+            }
         }
     }
 
@@ -154,16 +162,19 @@ struct ManualTests {
             let subcommands: [Command]?
             let arguments: [Argument]?
 
-            /// Long and short names with their dashes.
-            var options: [String] {
-                (arguments ?? []).filter { $0.kind != "positional" }.flatMap { $0.names ?? [] }
-                    .map { ($0.kind == "short" ? "-" : "--") + $0.name }
-            }
+            var options: [String] { (arguments ?? []).flatMap(\.options) }
         }
 
         struct Argument: Decodable {
             let kind: String
             let names: [Name]?
+            let defaultValue: String?
+            let allValues: [String]?
+
+            /// Long and short names with their dashes; none of a positional argument.
+            var options: [String] {
+                kind == "positional" ? [] : (names ?? []).map { ($0.kind == "short" ? "-" : "--") + $0.name }
+            }
         }
 
         struct Name: Decodable {
