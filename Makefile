@@ -60,10 +60,9 @@ install:
 	for unit in koobatch.service koobatch@.service; do \
 	  sed 's|/usr/bin/koobatch|$(PREFIX)/bin/koobatch|' systemd/$$unit >$(DESTDIR)$(UNITS)/$$unit && \
 	  chmod 644 $(DESTDIR)$(UNITS)/$$unit || exit 1; done
-	for page in 1/koobatch.1 5/koobatch.yaml.5; do \
-	  install -d $(DESTDIR)$(PREFIX)/share/man/man$${page%/*} && \
-	  sed 's|@VERSION@|$(VERSION)|' etc/man/$${page#*/} | gzip -9n >$(DESTDIR)$(PREFIX)/share/man/man$$page.gz && \
-	  chmod 644 $(DESTDIR)$(PREFIX)/share/man/man$$page.gz || exit 1; done
+	for page in $(notdir $(wildcard etc/man/*)); do \
+	  file=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page.gz && install -D -m 644 /dev/null $$file && \
+	  sed 's|@VERSION@|$(VERSION)|' etc/man/$$page | gzip -9n >$$file || exit 1; done
 	install -m 644 etc/koobatch.yaml systemd/examples/* $(DESTDIR)$(DOC)/examples
 	for shell in bash:$(BASH_COMPLETIONS)/koobatch zsh:$(ZSH_COMPLETIONS)/_koobatch \
 	    fish:$(FISH_COMPLETIONS)/koobatch.fish; do \

@@ -24,7 +24,7 @@ struct CommonOptions: ParsableArguments {
 /// The end of the program with a sentence on stderr.
 struct Failure: Error {
     /// Exit codes; those of `sysexits.h` where it has one.
-    enum Code: Int32 {
+    enum Code: Int32, CaseIterable {
         case failure = 1
         /// What was waited for does not go on by itself.
         case needsOperator = 3

@@ -5,7 +5,7 @@ import PrometheusText
 
 /// The metrics by name, and what they mean.
 ///
-/// The names are public; see the README.
+/// The names are public; koobatch-metrics(7) lists them.
 enum MetricNames {
     /// Of what the daemon measures.
     static let descriptions: [String: MetricsRegistry.Description] = [

@@ -1,6 +1,6 @@
 /// A key of the configuration.
 ///
-/// `all` is what the program knows: the reference in `etc/koobatch.yaml` and the table of the README list the same.
+/// `all` is what the program knows: `etc/koobatch.yaml` and koobatch.yaml(5) list the same.
 struct SettingsKey: Hashable, Sendable {
     /// What a change needs that is made while the daemon runs.
     enum Change: Hashable, Sendable {

@@ -96,6 +96,28 @@ struct MetricsTests {
         #expect(!FileManager.default.fileExists(atPath: socket))
     }
 
+    @Test("the manual lists each with its kind and labels, and no other")
+    func manual() throws {
+        try koobatch.start()
+        _ = try koobatch.insert(instances: 1)
+        try koobatch.wait(for: "SELECT count(*) FROM daemon_metrics")
+        let exposition = try koobatch.run(["metrics"]).output
+        var labels: [Substring: [Substring]] = [:]
+        for sample in exposition.matches(of: /(?m)^([a-z_]+?)(?:_bucket|_sum|_count)?\{(.*)\}/) {
+            labels[sample.output.1] = sample.output.2.matches(of: /([a-z_]+)="/).map(\.output.1).filter { $0 != "le" }
+        }
+        let families = exposition.matches(of: /(?m)^# TYPE ([a-z_]+) ([a-z]+)$/)
+        let entries = try #require(ManualPage("koobatch-metrics.7").section("METRICS")).entries
+        #expect(entries.flatMap(\.names) == families.map { String($0.output.1) }.sorted())
+        for family in families {
+            let entry = try #require(entries.first { $0.names == [String(family.output.1)] })
+            let by = labels[family.output.1, default: []]
+            let list = (by.dropLast().joined(separator: ", ") + " and " + (by.last ?? "")).trimmingPrefix(" and ")
+            let head = family.output.2.capitalized + (list.isEmpty ? ". " : ", by \(list). ")
+            #expect(entry.text.hasPrefix(head), "\(entry.names): \(head)")
+        }
+    }
+
     @Test("an address that others could reach, and a file that nobody would read, are refused")
     func badSettings() throws {
         let run = try koobatch.program(

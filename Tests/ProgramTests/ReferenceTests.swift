@@ -27,13 +27,38 @@ struct ReferenceTests {
         #expect(try SettingsKey.all.filter { try shipped.text($0.name) != nil } == [.endpoint])
     }
 
-    @Test("the table of the README has every key, its variable and its default")
-    func readme() throws {
-        let text = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
-        for key in SettingsKey.all {
-            let standard = key.standard.map { "`\($0)` " } ?? ""
-            let row = "\n| `\(key.name)` | `\(key.variable)` | \(standard)|"
-            #expect(text.contains(row), "\(key.name)")
+    private func readme() throws -> String {
+        try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+    }
+
+    @Test("the README can be read in one sitting")
+    func length() throws {
+        #expect(try readme().split(separator: "\n", omittingEmptySubsequences: false).count <= 251)
+    }
+
+    @Test("the README names files that are there, and types in files of their names")
+    func map() throws {
+        let text = try readme()
+        let paths = text.matches(of: #/`((?:Sources|Tests|migrations|etc|systemd|\.ci)(?:/[A-Za-z0-9_.+@-]+)*)/?`/#)
+            .map { String($0.output.1) }
+        #expect(paths.count > 10)
+        for path in paths {
+            #expect(FileManager.default.fileExists(atPath: root.appending(path: path).path), "\(path)")
+        }
+        // `File.swift: function` and `Type.function`.
+        let functions = text.matches(of: /`([A-Za-z+]+\.swift)`, `([A-Za-z.]+)/)
+        #expect(functions.count > 3)
+        let sources = try #require(
+            FileManager.default.enumerator(at: root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        )
+        let files = sources.compactMap { $0 as? URL }
+        for function in functions {
+            let file = try #require(
+                files.first { $0.lastPathComponent == function.output.1 },
+                "\(function.output.1)"
+            )
+            let name = function.output.2.split(separator: ".").last ?? ""
+            #expect(try String(contentsOf: file, encoding: .utf8).contains(name), "\(function.output.0)")
         }
     }
 
