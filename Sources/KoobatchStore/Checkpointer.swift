@@ -17,6 +17,9 @@ final class Checkpointer: Sendable {
 
     private let pages = Mutex<CInt>(0)
 
+    /// The size of the log after the last commit or checkpoint of the connection.
+    var size: WriteAheadLog { WriteAheadLog(pages: pages.withLock { $0 }) }
+
     /// Counts the pages of the log with every commit of the connection, which this must outlive.
     func watch(_ db: Database) {
         sqlite3_wal_hook(
@@ -58,7 +61,7 @@ final class Checkpointer: Sendable {
     /// - Parameter isWanted: `false` while somebody has just opened the database.
     /// - Throws: the error of SQLite, but for the lock of somebody else.
     func empty(_ db: Database, isWanted: Bool) throws -> WriteAheadLog {
-        if isWanted, WriteAheadLog(pages: pages.withLock { $0 }).isLarge {
+        if isWanted, size.isLarge {
             do {
                 let (all, written) = try db.checkpoint(.passive)
                 if all == written {
@@ -78,6 +81,6 @@ final class Checkpointer: Sendable {
                 // A reader, or a writer.
             }
         }
-        return WriteAheadLog(pages: pages.withLock { $0 })
+        return size
     }
 }

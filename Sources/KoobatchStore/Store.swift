@@ -188,7 +188,8 @@ extension Store {
     ///
     /// - Returns: how large it is after that.
     public func emptyLog() async throws -> WriteAheadLog {
-        try await read { try checkpointer.empty($0, isWanted: !pacer.isOpening) }
+        let size = checkpointer.size
+        return size.isLarge ? try await read { try checkpointer.empty($0, isWanted: !pacer.isOpening) } : size
     }
 
     /// A number that changes exactly when another connection or process has committed since the last call.
