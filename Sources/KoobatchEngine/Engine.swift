@@ -43,6 +43,7 @@ public struct Engine: Sendable {
     let line: Line
     let store: Store
     private let time: EngineTime
+    let logger: Logger
 
     /// Wires the stages; nothing runs before the services do.
     ///
@@ -65,6 +66,7 @@ public struct Engine: Sendable {
     ) {
         self.store = store
         self.time = time
+        self.logger = logger
         let settings = EngineSettings(configuration)
         let inboxes = Inboxes()
         let service = MeasuredService(service)
@@ -144,8 +146,13 @@ public struct Engine: Sendable {
     /// - Returns: chunks whose requests were in flight when that one ended.
     public func begin(pid: Int32, version: String) async throws -> Int {
         let now = time.now
+        let rules = settings.current.rules
+        let intake = try await store.takeIn(rules: rules, at: now, generator: SystemRandomNumberGenerator())
+        log(intake)
+        for answer in intake.kept { inboxes.submitter.put(answer) }
         let recovered = try await store.recover(
-            rules: settings.current.rules,
+            except: intake.kept.map(\.claim.chunk),
+            rules: rules,
             at: now,
             generator: SystemRandomNumberGenerator()
         )
