@@ -138,7 +138,7 @@ extension ErrorAction {
 }
 
 /// Whether a failure is the endpoint's as a whole rather than that of what was asked.
-public enum EndpointFault: Hashable, Sendable {
+public enum EndpointFault: String, Hashable, Sendable {
     /// It is not.
     case none
     /// It may be: a few of these in a row open the circuit.

@@ -11,6 +11,11 @@ extension Engine {
         inboxes.ringAll()
     }
 
+    /// Has the database wait for nobody else's lock any longer than until then, because the daemon is to have ended.
+    public func end(by deadline: ContinuousClock.Instant) {
+        store.waitForLocks(until: deadline)
+    }
+
     /// How far the stages have come, for the watchdog; answers at once, whatever the database does.
     public func progress() -> ProgressReport {
         ProgressReport(of: inboxes.progress, store)

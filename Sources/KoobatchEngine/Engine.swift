@@ -44,6 +44,7 @@ public struct Engine: Sendable {
     let store: Store
     private let time: EngineTime
     private let clock: ClockWatch
+    let logger: Logger
 
     /// Wires the stages; nothing runs before the services do.
     ///
@@ -66,6 +67,7 @@ public struct Engine: Sendable {
     ) {
         self.store = store
         self.time = time
+        self.logger = logger
         let settings = EngineSettings(configuration)
         let inboxes = Inboxes()
         let service = MeasuredService(service)
@@ -156,7 +158,11 @@ public struct Engine: Sendable {
     public func begin(pid: Int32, version: String) async throws -> Int {
         let now = time.now
         let rules = settings.current.rules
+        let intake = try await store.takeIn(rules: rules, at: now, generator: SystemRandomNumberGenerator())
+        log(intake)
+        for answer in intake.kept { inboxes.submitter.put(answer) }
         let recovered = try await store.recover(
+            except: intake.kept.map(\.claim.chunk),
             rules: rules,
             at: now,
             generator: SystemRandomNumberGenerator()

@@ -89,6 +89,11 @@ public final class Inbox<Element: Sendable>: Sendable {
         }
     }
 
+    /// What has come so far and was not taken; it stays.
+    var waiting: [Element] {
+        state.withLock { $0.elements }
+    }
+
     /// Notes in the midst of a long turn that it gets on.
     func getsOn() {
         progress.works(stage)

@@ -63,11 +63,23 @@ public struct Submitter: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.submitter.stoppingWithTask { try await loop() }
+        try await inboxes.submitter.stoppingWithTask {
+            // What an earlier daemon left to be recorded again has come before anything is sent.
+            let earlier = inboxes.submitter.waiting
+            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, logger: logger)
+            do {
+                try await loop(inFlight: earlier.count, &keeper)
+            } catch {
+                // What came when nobody recorded it any more.
+                await keeper.keep(inboxes.submitter.waiting)
+                try keeper.giveUp(inboxes.submitter.waiting)
+                throw error
+            }
+        }
     }
 
-    private func loop() async throws {
-        var inFlight = 0
+    private func loop(inFlight earlier: Int, _ keeper: inout AnswerKeeper) async throws {
+        var inFlight = earlier
         var unjudged: [SubmissionAnswer] = []
         var unrecorded: [SubmissionAnswer] = []
         var probe: AttemptID?
@@ -108,6 +120,8 @@ public struct Submitter: Service {
                     if unrecorded.contains(where: { !$0.isAccepted }) { inboxes.planner.ring() }
                     if !unrecorded.isEmpty { inboxes.announcer.ring() }
                     unrecorded = kept
+                    await keeper.keep(kept)
+                    if kept.isEmpty { await keeper.recorded() }
                     if mail.isStopping, inFlight == kept.count { return }
                     trouble.passed()
                     let held = admission.places < wanted ? line.nextLook(at: now) : nil
@@ -115,12 +129,21 @@ public struct Submitter: Service {
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
                     let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
                     wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
-                } catch let error as StoreError {
-                    throw error
                 } catch {
+                    let answers = unrecorded + unjudged
+                    await keeper.keep(answers)
+                    if error is StoreError {
+                        try keeper.giveUp(answers)
+                        throw error
+                    }
                     mayHaveMore = false
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
                     wakeAt = now + trouble.failed(error)
+                    if Task.isCancelled {
+                        // The grace is over: this was the last time for those that have come.
+                        if answers.count == inFlight { return try keeper.giveUp(answers) }
+                        wakeAt = nil
+                    }
                 }
                 if mail.isStopping, inFlight == 0 { return }
             }
@@ -218,27 +241,17 @@ public struct Submitter: Service {
     }
 
     private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
-        var metadata: Logger.Metadata = [
-            LogKeys.jobID: "\(answer.claim.job.rawValue)",
-            LogKeys.chunkID: "\(answer.claim.chunk.rawValue)",
-            LogKeys.requestID: "\(answer.claim.request.requestID.rawValue)",
-        ]
-        switch answer.result {
-        case .success(let accepted):
-            metadata[LogKeys.taskID] = "\(accepted.taskID)"
-            metadata[LogKeys.instances] = "\(answer.claim.request.instances.count - accepted.missing.count)"
-        case .failure(let failure):
-            metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
-            metadata[LogKeys.code] = "\(failure.errorCode)"
-            metadata[LogKeys.message] = "\(failure.message)"
-        }
+        // Whatever becomes of the database, the mapping of an acceptance that it does not take is in the log.
+        var metadata = answer.metadata(withJobIDs: !result.isDecided)
         switch result {
         case .late:
-            logger.warning("An answer came too late to change anything", metadata: metadata)
+            logger.log(
+                level: answer.isAccepted ? .error : .warning,
+                "An answer came too late to change anything",
+                metadata: metadata
+            )
         case .impossible(let reason):
             metadata[LogKeys.reason] = "\(reason)"
-            // Whatever becomes of the database, the mapping is in the log.
-            if case .success(let accepted) = answer.result { metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)" }
             logger.error(
                 "An answer cannot be recorded: rows or rules were changed by hand; see koobatch doctor --full",
                 metadata: metadata
@@ -266,13 +279,39 @@ private final class BrokenDisk: Sendable {
 }
 
 extension RecordedAnswer {
+    fileprivate var isDecided: Bool {
+        if case .decided = self { true } else { false }
+    }
+
     fileprivate var isImpossible: Bool {
         if case .impossible = self { true } else { false }
     }
 }
 
 extension SubmissionAnswer {
-    fileprivate var isAccepted: Bool { result.failure == nil }
+    var isAccepted: Bool { result.failure == nil }
+
+    /// What the log says of it.
+    ///
+    /// - Parameter withJobIDs: whether the mapping of an acceptance is told in full.
+    func metadata(withJobIDs: Bool) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            LogKeys.jobID: "\(claim.job.rawValue)",
+            LogKeys.chunkID: "\(claim.chunk.rawValue)",
+            LogKeys.requestID: "\(claim.request.requestID.rawValue)",
+        ]
+        switch result {
+        case .success(let accepted):
+            metadata[LogKeys.taskID] = "\(accepted.taskID)"
+            metadata[LogKeys.instances] = "\(claim.request.instances.count - accepted.missing.count)"
+            if withJobIDs { metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)" }
+        case .failure(let failure):
+            metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
+            metadata[LogKeys.code] = "\(failure.errorCode)"
+            metadata[LogKeys.message] = "\(failure.message)"
+        }
+        return metadata
+    }
 
     fileprivate func failing(_ failure: ServiceFailure) -> SubmissionAnswer {
         SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: finishedAt)

@@ -31,13 +31,19 @@ enum FileSystem {
         // Nobody has locked a file that is this new, so closing it drops no locks of SQLite.
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
-        let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         var directory = stat()
-        guard stat(parent, &directory) == 0 else { return }
-        if geteuid() == 0 { fchown(descriptor, directory.st_uid, directory.st_gid) }
+        guard stat(Self.directory(of: path), &directory) == 0 else { return }
+        giveToOwnerOfDirectory(descriptor, path)
         // Set-group-ID and writable for the group.
         let shared: mode_t = 0o2020
         if directory.st_mode & shared == shared { fchmod(descriptor, 0o660) }
+    }
+
+    /// Has root hand a new file to the owner of its directory, so that a daemon without privileges can use it.
+    static func giveToOwnerOfDirectory(_ descriptor: Int32, _ path: String) {
+        var owner = stat()
+        guard geteuid() == 0, stat(directory(of: path), &owner) == 0 else { return }
+        fchown(descriptor, owner.st_uid, owner.st_gid)
     }
 
     /// Whether two paths lead to one file.
@@ -67,8 +73,17 @@ enum FileSystem {
     /// Renames a file and puts the new name on the disk.
     static func rename(_ path: String, to name: String) throws {
         guard Foundation.rename(path, name) == 0 else { throw Failure("rename to", name) }
-        let slash = name.lastIndex(of: "/")
-        try sync(slash.map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? ".")
+        try syncDirectory(of: name)
+    }
+
+    /// Returns once the names in the directory of a file are on the disk.
+    static func syncDirectory(of path: String) throws {
+        try sync(directory(of: path))
+    }
+
+    private static func directory(of path: String) -> String {
+        let slash = path.lastIndex(of: "/")
+        return slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     }
 
     /// Removes a file, and what SQLite may have left beside it.

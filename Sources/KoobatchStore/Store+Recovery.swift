@@ -7,8 +7,10 @@ extension Store {
     ///
     /// Call it once, as the owner of the database, before anything is claimed.
     ///
+    /// - Parameter known: chunks whose answers are at hand and only wait to be recorded; they are left alone.
     /// - Returns: how many chunks were settled.
     public func recover(
+        except known: [ChunkID] = [],
         rules: SubmissionRules,
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
@@ -18,6 +20,7 @@ extension Store {
             errorCode: ServiceFailure.Code.interrupted,
             message: "the daemon ended before an answer was recorded; the request may have been acted on"
         )
+        let known = JSONText.array(known.map(\.rawValue))
         return try await write { db in
             var generator = generator
             let recorder = SubmissionRecorder(
@@ -33,7 +36,9 @@ extension Store {
                       FROM chunks AS c
                       JOIN chunk_instances AS d ON d.chunk_id = c.id
                      WHERE c.state = 'submitting'
-                    """
+                       AND c.id NOT IN (SELECT value FROM json_each(?))
+                    """,
+                arguments: [known]
             )
             try db.execute(
                 sql: """
@@ -44,8 +49,9 @@ extension Store {
                            error_msg   = ?
                      WHERE outcome IS NULL
                        AND chunk_id IN (SELECT id FROM chunks WHERE state = 'submitting')
+                       AND chunk_id NOT IN (SELECT value FROM json_each(?))
                     """,
-                arguments: [now, failure.errorCode, failure.message]
+                arguments: [now, failure.errorCode, failure.message, known]
             )
             var changes = JobChanges()
             for row in chunks {

@@ -18,8 +18,11 @@ public struct Store: Sendable {
     let lists = InstanceLists()
     /// Leaves the write lock to others: a transaction of several pieces asks `pacer.shouldYield` between them.
     let pacer: WriteLockPacer
+    private let lockWait: LockWait
     /// Where the database is.
     public let path: String
+    /// Where answers wait that the database does not take.
+    public let spool: AnswerSpool
 
     /// Opens a database of the current schema version.
     ///
@@ -37,7 +40,8 @@ public struct Store: Sendable {
         busyTimeout: Duration = .seconds(5),
         sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void
     ) throws {
-        let database = try Self.connect(path: path, busyTimeout: busyTimeout, create: false)
+        lockWait = LockWait(busyTimeout)
+        let database = try Self.connect(path: path, lockWait: lockWait, create: false)
         try database.inDatabase { [checkpointer] db in
             try Migrator.check(db, path: path)
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
@@ -45,6 +49,7 @@ public struct Store: Sendable {
         }
         self.database = database
         self.path = path
+        spool = AnswerSpool(database: path)
         log = try DurableLog(database: path) { [metrics, syncPulse] descriptor in
             try syncPulse.around { try metrics.sync.timing { try sync(descriptor) } }
         }
@@ -58,14 +63,19 @@ public struct Store: Sendable {
     /// - Throws: `StoreError` for a database of something else or of a newer koobatch.
     @discardableResult
     public static func migrate(path: String) throws -> (from: Int, to: Int) {
-        let database = try connect(path: path, busyTimeout: .seconds(30), create: true)
+        let database = try connect(path: path, lockWait: LockWait(.seconds(30)), create: true)
         return try database.inDatabase { try Migrator.migrate($0, path: path) }
     }
 
-    private static func connect(path: String, busyTimeout: Duration, create: Bool) throws -> DatabaseQueue {
+    /// Has every statement wait for another program's lock no longer than until then, for the end of the daemon.
+    public func waitForLocks(until deadline: ContinuousClock.Instant) {
+        lockWait.end(by: deadline)
+    }
+
+    private static func connect(path: String, lockWait: LockWait, create: Bool) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "koobatch"
-        configuration.busyMode = .timeout(busyTimeout.inSeconds)
+        configuration.busyMode = .callback { lockWait.pause(afterTries: $0) }
         configuration.foreignKeysEnabled = false
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in

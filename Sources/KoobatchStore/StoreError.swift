@@ -20,6 +20,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case owned(path: String, owner: String)
     /// The lock file cannot be used.
     case cannotLock(path: String, reason: String)
+    /// Answers of an earlier daemon lie beside the database and cannot be read.
+    case cannotTakeIn(path: String, reason: String)
     /// The disk does not confirm what was written.
     case cannotSync(reason: String)
     /// A mode that durability rests on cannot be set.
@@ -64,6 +66,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
         case .cannotLock(let path, let reason):
             "cannot lock \(path): \(reason); check that this user may write in its directory"
+        case .cannotTakeIn(let path, let reason):
+            "answers that an earlier daemon could not store wait in \(path), and nothing is sent before they are recorded: \(reason)"
         case .cannotSync(let reason):
             "the disk does not confirm what was written: \(reason); check the disk and its free space"
         case .mode(let path, let pragma, let got):

@@ -14,13 +14,22 @@ struct Ending: Service {
 
     private let grace: ShutdownGrace
     private let submitting: @Sendable () -> Int
+    private let announce: @Sendable (ContinuousClock.Instant) -> Void
     private let serviceManager: ServiceManager
-    private let began = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let began = AsyncStream.makeStream(of: ContinuousClock.Instant.self, bufferingPolicy: .bufferingNewest(1))
 
-    /// - Parameter submitting: how many submissions are in flight now.
-    init(grace: ShutdownGrace, submitting: @escaping @Sendable () -> Int, serviceManager: ServiceManager) {
+    /// - Parameters:
+    ///   - submitting: how many submissions are in flight now.
+    ///   - announce: told of the end of the grace when it begins.
+    init(
+        grace: ShutdownGrace,
+        submitting: @escaping @Sendable () -> Int,
+        announce: @escaping @Sendable (ContinuousClock.Instant) -> Void,
+        serviceManager: ServiceManager
+    ) {
         self.grace = grace
         self.submitting = submitting
+        self.announce = announce
         self.serviceManager = serviceManager
     }
 
@@ -28,7 +37,10 @@ struct Ending: Service {
     func run() async throws {
         serviceManager.ready()
         try await gracefulShutdown()
+        let end = ContinuousClock.now + grace.current
+        announce(end)
         serviceManager.stopping()
+        began.continuation.yield(end)
         began.continuation.finish()
     }
 
@@ -44,8 +56,8 @@ struct Ending: Service {
                 }
             }
             tasks.addTask {
-                for await _ in began.stream {}
-                try await ContinuousClock().sleep(for: grace.current)
+                for await end in began.stream { try await ContinuousClock().sleep(until: end) }
+                try Task.checkCancellation()
                 return .cut(submissions: submitting())
             }
             // The grace is over, or the services are; the other task ends by being cancelled, which is no outcome.

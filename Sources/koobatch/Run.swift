@@ -134,6 +134,7 @@ struct Run: AsyncParsableCommand {
         let ending = Ending(
             grace: targets.grace,
             submitting: { client.submitting },
+            announce: { engine.end(by: $0) },
             serviceManager: serviceManager
         )
         services.append(ending)
@@ -157,7 +158,14 @@ struct Run: AsyncParsableCommand {
                 metadata: [LogKeys.chunks: "\(submissions)"]
             )
         }
-        try await engine.end()
+        do {
+            try await engine.end()
+        } catch {
+            logger.warning(
+                "The database does not take the note that the daemon has stopped",
+                metadata: [LogKeys.message: "\(error)"]
+            )
+        }
         try await metrics.end()
         logger.notice("Stopped")
     }

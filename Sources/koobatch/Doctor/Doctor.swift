@@ -53,6 +53,7 @@ struct Doctor: AsyncParsableCommand {
             configuration, LibraryCheck(), FilesCheck(database: database),
             ContentCheck(database: database, full: full),
             SpaceCheck(database: database), LogFileCheck(database: database),
+            SpoolCheck(database: database),
         ]
         if let file = settings?.secretFile {
             checks.append(CredentialsCheck(file: file))

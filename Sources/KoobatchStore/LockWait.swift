@@ -1,0 +1,47 @@
+import Foundation
+import KoobatchCore
+import Synchronization
+
+/// How long the statements of a connection wait for the lock of another program.
+///
+/// As SQLite's own busy timeout (https://sqlite.org/c3ref/busy_timeout.html), but with an end that can be set while a
+/// statement waits: when the daemon is to end, nobody else's lock keeps it.
+final class LockWait: Sendable {
+    /// The pauses between tries, in milliseconds, as SQLite has them; the last one goes on.
+    private static let pauses: [useconds_t] = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100]
+
+    private struct State {
+        var began = ContinuousClock.now
+        var end: ContinuousClock.Instant?
+    }
+
+    private let longest: Duration
+    private let state = Mutex(State())
+
+    /// - Parameter longest: how long one statement waits.
+    init(_ longest: Duration) {
+        self.longest = longest
+    }
+
+    /// Has nobody wait any longer than until then.
+    func end(by deadline: ContinuousClock.Instant) {
+        state.withLock { $0.end = deadline }
+    }
+
+    /// Pauses before another try.
+    ///
+    /// - Parameter tries: those of the statement that have failed before.
+    /// - Returns: `false` when the statement is to fail.
+    func pause(afterTries tries: Int) -> Bool {
+        let left = state.withLock { state in
+            let now = ContinuousClock.now
+            if tries == 0 { state.began = now }
+            let deadline = state.began + longest
+            return min(deadline, state.end ?? deadline) - now
+        }
+        guard left > .zero else { return false }
+        let pause = Self.pauses[min(tries, Self.pauses.count - 1)] * 1_000
+        usleep(min(pause, useconds_t(left.wholeMilliseconds + 1) * 1_000))
+        return true
+    }
+}
