@@ -137,20 +137,20 @@ public struct Engine: Sendable {
         self.line = line
     }
 
-    /// Takes over from an earlier daemon, before the services run.
+    /// Takes over from an earlier daemon, before the services run; see `Store.begin`.
     ///
     /// The caller owns the database.
     ///
-    /// - Returns: chunks whose requests were in flight when that one ended.
-    public func begin(pid: Int32, version: String) async throws -> Int {
-        let now = time.now
-        let recovered = try await store.recover(
+    /// - Throws: `StoreError`: `.owned` while another daemon is alive, `.locked` while another program keeps the database
+    ///   locked, after which it may be called again.
+    public func begin(pid: Int32, version: String) async throws -> Store.Beginning {
+        try await store.begin(
+            pid: pid,
+            version: version,
             rules: settings.current.rules,
-            at: now,
+            at: time.now,
             generator: SystemRandomNumberGenerator()
         )
-        try await store.daemonStarted(pid: pid, version: version, at: now)
-        return recovered
     }
 
     /// Notes that the daemon has stopped in order, after the services have ended.

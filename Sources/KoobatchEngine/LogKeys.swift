@@ -12,6 +12,7 @@ public enum LogKeys {
     static let requestID = "request.id"
     static let taskID = "task.id"
     static let jobIDs = "task.job_ids"
+    static let instanceIDs = "instance.ids"
     static let outcome = "attempt.outcome"
     static let seconds = "duration.seconds"
     static let code = "error.code"
@@ -22,6 +23,12 @@ public enum LogKeys {
     static let rate = "limit.requests_per_second"
     /// Where the database is.
     public static let database = "database.path"
+    /// The program that keeps the database locked.
+    public static let holder = "database.lock_holder"
+    /// How many jobs.
+    public static let jobs = "command_job.count"
+    /// Why, a sentence.
+    public static let why = "database.state_reason"
     /// The version of the daemon.
     public static let version = "daemon.version"
     /// Where something listens or is written.

@@ -7,7 +7,8 @@ public import ServiceLifecycle
 ///
 /// Each turn is one transaction that records the answers that have come and claims chunks for the places that are free;
 /// the requests of a turn start when it is on disk. On graceful shutdown it claims nothing more and ends when every
-/// answer is recorded; when cancelled, requests in flight end at once as `unknown`, and that is recorded.
+/// answer is recorded; when cancelled, requests in flight end at once as `unknown`, and that is recorded. When the database
+/// is lost it sends nothing more, and what it was to record goes to the log.
 public struct Submitter: Service {
     /// How it works.
     public struct Configuration: Sendable {
@@ -83,7 +84,8 @@ public struct Submitter: Service {
                 do {
                     unrecorded += try await judge(unjudged, probe: probe, at: now)
                     unjudged = []
-                    let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
+                    let isClaiming = !mail.isStopping && store.isSoleOwner
+                    let free = isClaiming ? configuration.maxInFlight - inFlight + unrecorded.count : 0
                     let due = free > 0 ? (mayHaveMore ? now : try await store.nextSubmission(at: now)) : nil
                     let wanted = due.map { $0 <= now } ?? false ? free : 0
                     let admission = line.admit(wanted, for: .submission, at: now)
@@ -112,6 +114,7 @@ public struct Submitter: Service {
                     let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
                     wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
                 } catch let error as StoreError {
+                    await logUnrecorded(unrecorded + unjudged, of: inFlight)
                     throw error
                 } catch {
                     mayHaveMore = false
@@ -120,6 +123,23 @@ public struct Submitter: Service {
                 }
                 if mail.isStopping, inFlight == 0 { return }
             }
+        }
+    }
+
+    /// Says of the answers to all that is in flight that they are not recorded, once each has come: whatever becomes of the
+    /// database, the mapping is in the log.
+    private func logUnrecorded(_ answers: [SubmissionAnswer], of inFlight: Int) async {
+        var (answers, awaited) = (answers, inFlight)
+        while true {
+            for answer in answers {
+                var metadata = metadata(of: answer)
+                if case .success(let accepted) = answer.result { metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)" }
+                metadata[LogKeys.instanceIDs] = "\(answer.claim.request.instances.json)"
+                logger.error("An answer is not recorded, because the database cannot be relied on", metadata: metadata)
+            }
+            awaited -= answers.count
+            if awaited <= 0 { return }
+            answers = await inboxes.submitter.take(time: time).elements
         }
     }
 
@@ -192,7 +212,7 @@ public struct Submitter: Service {
         )
     }
 
-    private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
+    private func metadata(of answer: SubmissionAnswer) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
             LogKeys.jobID: "\(answer.claim.job.rawValue)",
             LogKeys.chunkID: "\(answer.claim.chunk.rawValue)",
@@ -207,6 +227,11 @@ public struct Submitter: Service {
             metadata[LogKeys.code] = "\(failure.errorCode)"
             metadata[LogKeys.message] = "\(failure.message)"
         }
+        return metadata
+    }
+
+    private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
+        var metadata = metadata(of: answer)
         switch result {
         case .late:
             logger.warning("An answer came too late to change anything", metadata: metadata)

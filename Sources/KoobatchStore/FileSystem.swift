@@ -40,6 +40,12 @@ enum FileSystem {
         if directory.st_mode & shared == shared { fchmod(descriptor, 0o660) }
     }
 
+    /// The size of a file in bytes; 0 where there is none.
+    static func size(_ path: String) -> Int {
+        var facts = stat()
+        return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
+    }
+
     /// Whether two paths lead to one file.
     static func isSame(_ one: String, _ other: String) -> Bool {
         var (first, second) = (stat(), stat())

@@ -38,25 +38,24 @@ extension Store {
     }
 
     /// Writes that a daemon has started.
-    public func daemonStarted(pid: Int32, version: String, at now: Timestamp) async throws {
-        try await write { db in
-            try db.execute(
-                sql: """
-                    UPDATE daemon_state
-                       SET pid           = ?1,
-                           version       = ?2,
-                           started_at    = ?3,
-                           heartbeat_at  = ?3,
-                           stopped_at    = NULL,
-                           -- A pause that the API asked for goes on; what failed is probed at once.
-                           paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
-                                                     AND paused_until > ?3
-                                                THEN paused_until
-                                           END
-                    """,
-                arguments: [pid, version, now]
-            )
-        }
+    static func daemonStarted(pid: Int32, version: String, at now: Timestamp, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE daemon_state
+                   SET pid           = ?1,
+                       version       = ?2,
+                       started_at    = ?3,
+                       heartbeat_at  = ?3,
+                       stopped_at    = NULL,
+                       backup_at     = NULL,
+                       -- A pause that the API asked for goes on; what failed is probed at once.
+                       paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
+                                                 AND paused_until > ?3
+                                            THEN paused_until
+                                       END
+                """,
+            arguments: [pid, version, now]
+        )
     }
 
     /// Writes that the daemon has stopped in order.
@@ -64,16 +63,19 @@ extension Store {
         try await write { db in
             try db.execute(sql: "UPDATE daemon_state SET stopped_at = ?, heartbeat_at = ?", arguments: [now, now])
         }
+        lock?.note { $0.heartbeat = now }
     }
 
     /// Writes that the daemon is alive, and the rate that is in force.
     ///
     /// - Parameter exposition: what the daemon has measured, for `koobatch metrics`; `nil` if it measures nothing.
+    /// - Throws: `StoreError.lockLost` or `.replaced` where a file of the database is not in its place any more.
     public func heartbeat(
         requestsPerSecond: Double?,
         exposition: String? = nil,
         at now: Timestamp
     ) async throws {
+        try lock?.requireInPlace()
         try await write { db in
             try db.execute(
                 sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?",
@@ -85,6 +87,7 @@ extension Store {
                 arguments: [now, exposition]
             )
         }
+        lock?.note { $0.heartbeat = now }
     }
 
     /// Writes how the line stands, for `daemon` and `why`.

@@ -129,6 +129,11 @@ extension Store {
         }
         // Once for all pieces: before anything is sent, and before anybody hears that an answer is recorded.
         if !(turn.decisions.isEmpty && turn.claims.isEmpty) { try await sync() }
+        if let attempt = turn.claims.map(\.attempt.rawValue).max() {
+            // Before anything is sent: a copy that does not know of it is an old one.
+            lock?.note { $0.attempt = max($0.attempt, attempt) }
+            try files.requireUnchanged()
+        }
         metrics.claimed(turn.claims, at: now)
         return turn
     }
