@@ -317,8 +317,7 @@ CREATE TABLE daemon_state (
     heartbeat_at        TEXT,  -- Its last heartbeat; there is one every 10 seconds.
     trusted_at          TEXT,  -- The same by what the clock is trusted for: earlier while a leap forward is doubted.
     stopped_at          TEXT,  -- When it stopped in order; NULL while it runs or when it was killed.
-    -- The rate limit in force; NULL: unlimited.
-    requests_per_second REAL
+    requests_per_second REAL  -- The rate limit in force; NULL: unlimited.
         CONSTRAINT "requests_per_second: 0.001 to 1000000" CHECK (requests_per_second BETWEEN 0.001 AND 1000000),
     -- The circuit breaker: closed when requests flow, open when they pause.
     circuit             TEXT NOT NULL DEFAULT 'closed'
@@ -329,13 +328,15 @@ CREATE TABLE daemon_state (
     paused_until        TEXT,  -- Nothing is sent before this time: Retry-After, an open circuit or refused credentials.
     last_error          TEXT,  -- The last failure that made requests pause.
     last_error_at       TEXT,  -- When that was.
+    backup_at           TEXT,  -- In a backup: when it was made. The next start pauses what is unfinished and clears it.
     CONSTRAINT "daemon_state: times are UTC, such as 2026-12-01T08:00:00.000Z; the daemon writes them"
         CHECK (started_at IS strftime('%Y-%m-%dT%H:%M:%fZ', started_at, '+0 days')
                AND heartbeat_at IS strftime('%Y-%m-%dT%H:%M:%fZ', heartbeat_at, '+0 days')
                AND trusted_at IS strftime('%Y-%m-%dT%H:%M:%fZ', trusted_at, '+0 days')
                AND stopped_at IS strftime('%Y-%m-%dT%H:%M:%fZ', stopped_at, '+0 days')
                AND paused_until IS strftime('%Y-%m-%dT%H:%M:%fZ', paused_until, '+0 days')
-               AND last_error_at IS strftime('%Y-%m-%dT%H:%M:%fZ', last_error_at, '+0 days'))
+               AND last_error_at IS strftime('%Y-%m-%dT%H:%M:%fZ', last_error_at, '+0 days')
+               AND backup_at IS strftime('%Y-%m-%dT%H:%M:%fZ', backup_at, '+0 days'))
 ) STRICT;
 
 INSERT INTO daemon_state (id) VALUES (1);

@@ -65,13 +65,17 @@ struct AnswerKeeper {
         }
     }
 
-    /// Leaves answers to the next daemon, and logs every acceptance.
-    ///
-    /// - Throws: `Unsaved` for those that the spool did not take.
-    mutating func giveUp(_ answers: [SubmissionAnswer]) throws {
-        let accepted = answers.filter(\.isAccepted)
-        for answer in accepted { log(answer) }
-        let unsaved = accepted.count { !spooled.contains($0.claim.attempt) }
+    /// Whether there are answers that the database has not taken yet.
+    var keepsAny: Bool { !(spooled.isEmpty && logged.isEmpty) }
+
+    /// Logs every acceptance that is left to the next daemon, each of them once.
+    mutating func tell(_ answers: [SubmissionAnswer]) {
+        for answer in answers where answer.isAccepted { log(answer) }
+    }
+
+    /// Throws `Unsaved` where the spool did not take all acceptances.
+    func requireSaved(_ answers: [SubmissionAnswer]) throws {
+        let unsaved = answers.count { $0.isAccepted && !spooled.contains($0.claim.attempt) }
         if unsaved > 0 { throw Unsaved(count: unsaved, path: spool.path, reason: failure ?? "") }
     }
 

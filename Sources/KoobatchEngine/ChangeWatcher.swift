@@ -31,14 +31,16 @@ public struct ChangeWatcher: Service {
     }
 
     /// Watches until graceful shutdown or cancellation.
-    public func run() async {
+    ///
+    /// - Throws: `StoreError` when a file of the database is not in its place any more.
+    public func run() async throws {
         if !store.hasChangeHints {
             logger.warning("The kernel does not tell of writes to the database; polling it")
         }
         let interval = store.hasChangeHints ? nil : Self.poll
         let hints = store.changeHints()
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup { group in
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingTaskGroup { group in
                 let (triggers, continuation) = AsyncStream.makeStream(
                     of: Void.self,
                     bufferingPolicy: .bufferingNewest(1)
@@ -61,7 +63,7 @@ public struct ChangeWatcher: Service {
                         continuation.yield()
                     }
                 }
-                await run(triggers: triggers, atMost: interval)
+                try await run(triggers: triggers, atMost: interval)
                 group.cancelAll()
             }
         }
@@ -101,7 +103,8 @@ public struct ChangeWatcher: Service {
     /// Looks once for every trigger, until there are no more.
     ///
     /// - Parameter interval: how far apart the triggers are at most; `nil` if they may never come.
-    func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async {
+    /// - Throws: `StoreError` when a file of the database is not in its place any more.
+    func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async throws {
         var last: Int64?
         var trouble = Trouble(logger: logger)
         inboxes.progress.waits(.watcher, atMost: interval)
@@ -113,6 +116,8 @@ public struct ChangeWatcher: Service {
                 if counter != last { inboxes.ringAll() }
                 last = counter
                 trouble.passed()
+            } catch let error as StoreError {
+                throw error
             } catch {
                 _ = trouble.failed(error)
             }

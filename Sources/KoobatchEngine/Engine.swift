@@ -150,27 +150,24 @@ public struct Engine: Sendable {
         self.clock = clock
     }
 
-    /// Takes over from an earlier daemon, before the services run.
+    /// Takes over from an earlier daemon, before the services run; see `Store.begin`.
     ///
     /// The caller owns the database.
     ///
-    /// - Returns: chunks whose requests were in flight when that one ended.
-    public func begin(pid: Int32, version: String) async throws -> Int {
-        let now = time.now
-        let rules = settings.current.rules
-        let intake = try await store.takeIn(rules: rules, at: now, generator: SystemRandomNumberGenerator())
-        log(intake)
-        for answer in intake.kept { inboxes.submitter.put(answer) }
-        let recovered = try await store.recover(
-            except: intake.kept.map(\.claim.chunk),
-            rules: rules,
-            at: now,
+    /// - Throws: `StoreError`: `.owned` while another daemon is alive, `.locked` while another program keeps the database
+    ///   locked, after which it may be called again.
+    public func begin(pid: Int32, version: String) async throws -> Store.Beginning {
+        let beginning = try await store.begin(
+            pid: pid,
+            version: version,
+            rules: settings.current.rules,
+            trusted: clock.trustedNow(),
+            at: time.now,
             generator: SystemRandomNumberGenerator()
         )
-        _ = try await store.boundDueTimes(by: rules, at: now)
-        try await store.boundDefaultRunTimes(at: now)
-        try await store.daemonStarted(pid: pid, version: version, trusted: clock.trustedNow(), at: now)
-        return recovered
+        log(beginning.intake)
+        for answer in beginning.intake.kept { inboxes.submitter.put(answer) }
+        return beginning
     }
 
     /// Notes that the daemon has stopped in order, after the services have ended.

@@ -15,6 +15,7 @@ public enum LogKeys {
     static let answers = "answer.count"
     static let spool = "spool.path"
     static let spoolLine = "spool.line"
+    static let instanceIDs = "instance.ids"
     static let outcome = "attempt.outcome"
     static let seconds = "duration.seconds"
     static let code = "error.code"
@@ -26,6 +27,12 @@ public enum LogKeys {
     /// Where the database is.
     public static let database = "database.path"
     static let logBytes = "database.log_bytes"
+    /// The program that keeps the database locked.
+    public static let holder = "database.lock_holder"
+    /// How many jobs.
+    public static let jobs = "command_job.count"
+    /// Why, a sentence.
+    public static let why = "database.state_reason"
     /// The version of the daemon.
     public static let version = "daemon.version"
     /// Where something listens or is written.

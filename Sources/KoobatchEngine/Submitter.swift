@@ -7,8 +7,9 @@ import Synchronization
 /// Sends due chunks and records what comes of them.
 ///
 /// Each turn is one transaction that records the answers that have come and claims chunks for the places that are free;
-/// the requests of a turn start when it is on disk, and the next turn does not wait for that. On graceful shutdown it claims nothing more and ends when every
-/// answer is recorded; when cancelled, requests in flight end at once as `unknown`, and that is recorded.
+/// the requests of a turn start when it is on disk, and the next turn does not wait for that. On graceful shutdown it
+/// claims nothing more and ends when every answer is recorded; when cancelled, requests in flight end at once as `unknown`,
+/// and that is recorded. What the database does not take any more goes to the spool and to the log; see `AnswerKeeper`.
 public struct Submitter: Service {
     /// How it works.
     public struct Configuration: Sendable {
@@ -67,18 +68,23 @@ public struct Submitter: Service {
             // What an earlier daemon left to be recorded again has come before anything is sent.
             let earlier = inboxes.submitter.waiting
             var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, logger: logger)
+            let disk = BrokenDisk()
             do {
-                try await loop(inFlight: earlier.count, &keeper)
+                try await loop(inFlight: earlier.count, &keeper, disk)
+                // Of the last turn.
+                try disk.requireWhole()
             } catch {
-                // What came when nobody recorded it any more.
-                await keeper.keep(inboxes.submitter.waiting)
-                try keeper.giveUp(inboxes.submitter.waiting)
+                // What came when nobody recorded it any more, and what is recorded and may not be on the disk.
+                let answers = disk.unsynced + inboxes.submitter.waiting
+                await keeper.keep(answers)
+                keeper.tell(answers)
+                if !(error is StoreError) { try keeper.requireSaved(answers) }
                 throw error
             }
         }
     }
 
-    private func loop(inFlight earlier: Int, _ keeper: inout AnswerKeeper) async throws {
+    private func loop(inFlight earlier: Int, _ keeper: inout AnswerKeeper, _ disk: BrokenDisk) async throws {
         var inFlight = earlier
         var unjudged: [SubmissionAnswer] = []
         var unrecorded: [SubmissionAnswer] = []
@@ -87,18 +93,18 @@ public struct Submitter: Service {
         var mayHaveMore = false
         var wakeAt: Timestamp? = time.now
         var trouble = Trouble(logger: logger)
-        let disk = BrokenDisk()
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let mail = await inboxes.submitter.take(until: wakeAt, time: time)
-                if let error = disk.error { throw error }
                 let now = time.now
                 unjudged += mail.elements
                 if mail.isStopping, inFlight == 0 { return }
                 do {
+                    try disk.requireWhole()
                     unrecorded += try await judge(unjudged, probe: probe, at: now)
                     unjudged = []
-                    let free = mail.isStopping ? 0 : configuration.maxInFlight - inFlight + unrecorded.count
+                    let isClaiming = !mail.isStopping && store.isSoleOwner
+                    let free = isClaiming ? configuration.maxInFlight - inFlight + unrecorded.count : 0
                     let due = free > 0 ? (mayHaveMore ? now : try await store.nextSubmission(at: now)) : nil
                     let wanted = due.map { $0 <= now } ?? false ? free : 0
                     let admission = line.admit(wanted, for: .submission, at: now)
@@ -121,7 +127,10 @@ public struct Submitter: Service {
                     if !unrecorded.isEmpty { inboxes.announcer.ring() }
                     unrecorded = kept
                     await keeper.keep(kept)
-                    if kept.isEmpty { await keeper.recorded() }
+                    if kept.isEmpty, keeper.keepsAny {
+                        try await store.makeDurable(turn)
+                        await keeper.recorded()
+                    }
                     if mail.isStopping, inFlight == kept.count { return }
                     trouble.passed()
                     let held = admission.places < wanted ? line.nextLook(at: now) : nil
@@ -129,27 +138,31 @@ public struct Submitter: Service {
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
                     let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
                     wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
+                } catch let error as StoreError {
+                    // The database cannot be relied on any more: nothing is sent, and what is in flight is waited for.
+                    var answers = unrecorded + unjudged
+                    while answers.count < inFlight { answers += await inboxes.submitter.take(time: time).elements }
+                    await keeper.keep(answers)
+                    keeper.tell(answers)
+                    throw error
                 } catch {
                     let answers = unrecorded + unjudged
                     await keeper.keep(answers)
-                    if error is StoreError {
-                        try keeper.giveUp(answers)
-                        throw error
-                    }
                     mayHaveMore = false
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
                     wakeAt = now + trouble.failed(error)
                     if Task.isCancelled {
                         // The grace is over: this was the last time for those that have come.
-                        if answers.count == inFlight { return try keeper.giveUp(answers) }
+                        if answers.count == inFlight {
+                            keeper.tell(answers)
+                            return try keeper.requireSaved(answers)
+                        }
                         wakeAt = nil
                     }
                 }
                 if mail.isStopping, inFlight == 0 { return }
             }
         }
-        // Of the last turn.
-        if let error = disk.error { throw error }
     }
 
     /// The answers as the error policies judge them; the line has heard of each then.
@@ -208,9 +221,13 @@ public struct Submitter: Service {
         _ disk: BrokenDisk
     ) async {
         do {
-            if let commit = turn.commit { try await store.makeDurable(commit) }
+            try await store.makeDurable(turn)
         } catch {
-            disk.fail(error)
+            disk.fail(error, unsynced: decisions.map(\.0))
+            let failure = ServiceFailure(.notSent, errorCode: ServiceFailure.Code.interrupted, message: "\(error)")
+            for claim in turn.claims {
+                inboxes.submitter.put(SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: time.now))
+            }
             return inboxes.submitter.ring()
         }
         for (answer, result) in decisions { log(answer, result) }
@@ -267,14 +284,28 @@ public struct Submitter: Service {
     }
 }
 
-/// Hands the error of a disk that cannot be relied on to the loop that is to end with it.
+/// What is known of a disk that cannot be relied on: for the loop, which is to end with it.
 private final class BrokenDisk: Sendable {
-    private let failure = Mutex<(any Error)?>(nil)
+    private struct State {
+        var error: (any Error)?
+        var unsynced: [SubmissionAnswer] = []
+    }
 
-    var error: (any Error)? { failure.withLock { $0 } }
+    private let state = Mutex(State())
 
-    func fail(_ error: any Error) {
-        failure.withLock { $0 = error }
+    /// Answers that are committed, and may not be on the disk.
+    var unsynced: [SubmissionAnswer] { state.withLock { $0.unsynced } }
+
+    func fail(_ error: any Error, unsynced answers: [SubmissionAnswer]) {
+        state.withLock { state in
+            state.error = state.error ?? error
+            state.unsynced += answers
+        }
+    }
+
+    /// Throws the first error.
+    func requireWhole() throws {
+        if let error = state.withLock({ $0.error }) { throw error }
     }
 }
 
@@ -304,7 +335,10 @@ extension SubmissionAnswer {
         case .success(let accepted):
             metadata[LogKeys.taskID] = "\(accepted.taskID)"
             metadata[LogKeys.instances] = "\(claim.request.instances.count - accepted.missing.count)"
-            if withJobIDs { metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)" }
+            if withJobIDs {
+                metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)"
+                metadata[LogKeys.instanceIDs] = "\(claim.request.instances.json)"
+            }
         case .failure(let failure):
             metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
             metadata[LogKeys.code] = "\(failure.errorCode)"

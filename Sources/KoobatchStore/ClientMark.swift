@@ -49,6 +49,8 @@ final class ConnectionProbe: Sendable {
     /// The byte of the `-shm` file that every process with the database open holds a shared lock on, from its first
     /// access to its last close: `UNIX_SHM_DMS` (https://sqlite.org/walformat.html#wal_locks).
     private static let deadManSwitch = 128
+    /// The byte that whoever writes holds an exclusive lock on: `WAL_WRITE_LOCK`.
+    private static let writeLock = 120
     /// Descriptors beyond this are not looked at.
     private static let descriptors: Range<Int32> = 0..<4_096
 
@@ -68,6 +70,15 @@ final class ConnectionProbe: Sendable {
     /// Whether another process has the database open and has accessed it; `nil` where that cannot be told.
     var isOpenElsewhere: Bool? {
         sharedMemory.flatMap { Self.isLocked($0, start: Self.deadManSwitch, length: 1) }
+    }
+
+    /// The other process that holds the write lock, in words; `nil` if none does or that cannot be told.
+    var writer: String? {
+        var lock = flock(F_WRLCK, start: Self.writeLock, length: 1)
+        guard let sharedMemory, fcntl(sharedMemory, F_GETLK, &lock) == 0, Int32(lock.l_type) != Int32(F_UNLCK),
+            lock.l_pid > 0
+        else { return nil }
+        return RunningProcess(lock.l_pid).description
     }
 
     /// Whether another process has marked itself as one of our programs.

@@ -124,7 +124,7 @@ extension StoreError {
         case .SQLITE_CONSTRAINT:
             let isCheck = message.hasPrefix(Self.checkPrefix)
             self = .refused(reason: isCheck ? String(message.dropFirst(Self.checkPrefix.count)) : message)
-        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path, by: nil)
         case .SQLITE_CORRUPT: self = .damaged(path: path, reason: message)
         case .SQLITE_READONLY: self = .noAccess(path: path, to: .write)
         default: self = .failed(path: path, reason: message)

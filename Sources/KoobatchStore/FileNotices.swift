@@ -20,6 +20,8 @@ enum FileNotice: CaseIterable, Hashable, Sendable {
     case clientOpened
     /// A program of ours has closed the database.
     case clientClosed
+    /// One of the files was moved, deleted or replaced, or has other permissions.
+    case moved
     /// Notices were lost.
     case missed
 }
@@ -29,8 +31,10 @@ enum FileNotice: CaseIterable, Hashable, Sendable {
 /// It opens none of the files: closing a descriptor of the database would drop SQLite's locks.
 final class FileNotices: Sendable {
     #if os(Linux)
-        private static let opensAndCloses = UInt32(IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)
-        private static let opensAndWrites = UInt32(IN_OPEN | IN_MODIFY)
+        /// Of a file that is open a deletion shows in its count of links, an attribute.
+        private static let moves = UInt32(IN_MOVE_SELF | IN_ATTRIB)
+        private static let opensAndCloses = moves | UInt32(IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)
+        private static let opensAndWrites = moves | UInt32(IN_OPEN | IN_MODIFY)
         private static let bufferSize = 4_096
 
         private let descriptor: Int32
@@ -74,7 +78,7 @@ final class FileNotices: Sendable {
         /// Whether to tell of writes to the log, as at first; opens of it are told of always.
         func tellOfWrites(_ isWanted: Bool) {
             // Another mask for the watch that there is (`inotify(7)`).
-            inotify_add_watch(descriptor, logPath, isWanted ? Self.opensAndWrites : UInt32(IN_OPEN))
+            inotify_add_watch(descriptor, logPath, isWanted ? Self.opensAndWrites : Self.moves | UInt32(IN_OPEN))
         }
 
         /// The notices since the last call, in their order; never waits.
@@ -102,6 +106,7 @@ final class FileNotices: Sendable {
             if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return .missed }
             // The file is gone, and its watch with it.
             if event.mask & UInt32(IN_IGNORED) != 0 { return nil }
+            if event.mask & Self.moves != 0 { return .moved }
             let isOpen = event.mask & UInt32(IN_OPEN) != 0
             return switch event.wd {
             case database: isOpen ? .opened : .closed

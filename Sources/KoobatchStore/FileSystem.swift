@@ -46,6 +46,12 @@ enum FileSystem {
         fchown(descriptor, owner.st_uid, owner.st_gid)
     }
 
+    /// The size of a file in bytes; 0 where there is none.
+    static func size(_ path: String) -> Int {
+        var facts = stat()
+        return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
+    }
+
     /// Whether two paths lead to one file.
     static func isSame(_ one: String, _ other: String) -> Bool {
         var (first, second) = (stat(), stat())

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+public import KoobatchCore
 
 extension MaintenanceConnection {
     /// A copy that was made and found whole.
@@ -19,18 +20,21 @@ extension MaintenanceConnection {
     /// written meanwhile stays in the write-ahead log until the copy is done. The copy is made under another name in
     /// the same directory, checked, put on the disk and only then renamed, so that a file of the name is always whole.
     ///
+    /// The copy is marked as one (`daemon_state.backup_at`): a daemon that starts on it pauses what is unfinished.
+    ///
     /// - Parameters:
     ///   - destination: path of the copy, which has mode 0640.
     ///   - replacing: whether a file that is there may be replaced.
+    ///   - now: the time that the mark says.
     /// - Throws: `BackupError`, or the error of SQLite or of the file system.
-    public func backup(to destination: String, replacing: Bool) throws -> Backup {
+    public func backup(to destination: String, replacing: Bool, at now: Timestamp) throws -> Backup {
         for file in [path, path + "-wal", path + "-shm", path + ".lock"]
         where FileSystem.isSame(file, destination) { throw BackupError.isDatabase(destination) }
         try Self.check(destination, replacing: replacing)
         let partial = "\(destination).partial-\(ProcessInfo.processInfo.processIdentifier)"
         try FileSystem.create(partial, mode: 0o640)
         do {
-            let backup = try copy(to: partial)
+            let backup = try copy(to: partial, at: now)
             try FileSystem.sync(partial)
             try Self.check(destination, replacing: replacing)
             try FileSystem.rename(partial, to: destination)
@@ -51,7 +55,7 @@ extension MaintenanceConnection {
         if !replacing { throw BackupError.exists(destination) }
     }
 
-    private func copy(to path: String) throws -> Backup {
+    private func copy(to path: String, at now: Timestamp) throws -> Backup {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
         let copy = try DatabaseQueue(path: path, configuration: configuration)
@@ -59,6 +63,15 @@ extension MaintenanceConnection {
         let backup = try copy.inDatabase { db in
             // The mode stays in the file: of a copy in WAL mode a reader would need to write beside it.
             try db.execute(sql: "PRAGMA journal_mode = DELETE")
+            // Nobody works on the copy.
+            try db.execute(
+                sql: """
+                    UPDATE daemon_state
+                       SET backup_at  = coalesce(backup_at, ?1),
+                           stopped_at = coalesce(stopped_at, ?1)
+                    """,
+                arguments: [now]
+            )
             if let flaw = try DatabaseFlaws.first(db, full: true) { throw BackupError.damaged(flaw) }
             return Backup(
                 jobs: try Int.fetchOne(db, sql: "SELECT count(*) FROM command_jobs") ?? 0,

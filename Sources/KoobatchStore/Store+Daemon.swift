@@ -44,32 +44,32 @@ extension Store {
 
     /// Writes that a daemon has started.
     ///
-    /// - Parameter trusted: what the clock is trusted for; `nil`: for what it shows.
-    public func daemonStarted(
+    /// - Parameter trusted: what the clock is trusted for.
+    static func daemonStarted(
         pid: Int32,
         version: String,
-        trusted: Timestamp? = nil,
-        at now: Timestamp
-    ) async throws {
-        try await write { db in
-            try db.execute(
-                sql: """
-                    UPDATE daemon_state
-                       SET pid           = ?1,
-                           version       = ?2,
-                           started_at    = ?3,
-                           heartbeat_at  = ?3,
-                           trusted_at    = ?4,
-                           stopped_at    = NULL,
-                           -- A pause that the API asked for goes on; what failed is probed at once.
-                           paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
-                                                     AND paused_until > ?3
-                                                THEN paused_until
-                                           END
-                    """,
-                arguments: [pid, version, now, trusted ?? now]
-            )
-        }
+        trusted: Timestamp,
+        at now: Timestamp,
+        _ db: Database
+    ) throws {
+        try db.execute(
+            sql: """
+                UPDATE daemon_state
+                   SET pid           = ?1,
+                       version       = ?2,
+                       started_at    = ?3,
+                       heartbeat_at  = ?3,
+                       trusted_at    = ?4,
+                       stopped_at    = NULL,
+                       backup_at     = NULL,
+                       -- A pause that the API asked for goes on; what failed is probed at once.
+                       paused_until  = CASE WHEN circuit = 'closed' AND credentials <> 'refused'
+                                                 AND paused_until > ?3
+                                            THEN paused_until
+                                       END
+                """,
+            arguments: [pid, version, now, trusted]
+        )
     }
 
     /// Writes that the daemon has stopped in order.
@@ -77,6 +77,7 @@ extension Store {
         try await write { db in
             try db.execute(sql: "UPDATE daemon_state SET stopped_at = ?, heartbeat_at = ?", arguments: [now, now])
         }
+        lock?.note { $0.heartbeat = now }
     }
 
     /// Writes that the daemon is alive, and the rate that is in force.
@@ -86,12 +87,14 @@ extension Store {
     ///   - exposition: what the daemon has measured, for `koobatch metrics`; `nil` if it measures nothing.
     ///   - trusted: what the clock is trusted for; `nil`: for what it shows.
     ///   - now: the time.
+    /// - Throws: `StoreError.lockLost` or `.replaced` where a file of the database is not in its place any more.
     public func heartbeat(
         requestsPerSecond: Double?,
         exposition: String? = nil,
         trusted: Timestamp? = nil,
         at now: Timestamp
     ) async throws {
+        try lock?.requireInPlace()
         try await write { db in
             try db.execute(
                 sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?, trusted_at = ?",
@@ -103,6 +106,7 @@ extension Store {
                 arguments: [now, exposition]
             )
         }
+        lock?.note { $0.heartbeat = now }
     }
 
     /// Writes how the line stands, for `daemon` and `why`.

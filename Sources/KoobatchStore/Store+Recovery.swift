@@ -5,74 +5,73 @@ extension Store {
     /// Settles the chunks that an earlier daemon left `submitting`: their requests may have been sent and may have been
     /// acted on, so each is `unknown` and treated by its job's `on_unknown`.
     ///
-    /// Call it once, as the owner of the database, before anything is claimed.
+    /// To be called once, as the owner of the database, before anything is claimed.
     ///
     /// - Parameter known: chunks whose answers are at hand and only wait to be recorded; they are left alone.
     /// - Returns: how many chunks were settled.
-    public func recover(
-        except known: [ChunkID] = [],
+    static func recover(
+        except known: [ChunkID],
         rules: SubmissionRules,
         at now: Timestamp,
-        generator: some RandomNumberGenerator & Sendable
-    ) async throws -> Int {
+        generator: some RandomNumberGenerator & Sendable,
+        _ db: Database
+    ) throws -> Int {
         let failure = ServiceFailure(
             .unknown,
             errorCode: ServiceFailure.Code.interrupted,
             message: "the daemon ended before an answer was recorded; the request may have been acted on"
         )
         let known = JSONText.array(known.map(\.rawValue))
-        return try await write { db in
-            var generator = generator
-            let recorder = SubmissionRecorder(
-                isCharged: true,
-                rules: rules,
+        var generator = generator
+        let recorder = SubmissionRecorder(
+            isCharged: true,
+            rules: rules,
+            policies: ErrorPolicies([:]),
+            now: now
+        )
+        let chunks = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT c.id, d.instance_ids
+                  FROM chunks AS c
+                  JOIN chunk_instances AS d ON d.chunk_id = c.id
+                 WHERE c.state = 'submitting'
+                   AND c.id NOT IN (SELECT value FROM json_each(?))
+                """,
+            arguments: [known]
+        )
+        try db.execute(
+            sql: """
+                UPDATE attempts
+                   SET outcome     = 'unknown',
+                       finished_at = ?,
+                       error_code  = ?,
+                       error_msg   = ?
+                 WHERE outcome IS NULL
+                   AND chunk_id IN (SELECT id FROM chunks WHERE state = 'submitting')
+                   AND chunk_id NOT IN (SELECT value FROM json_each(?))
+                """,
+            arguments: [now, failure.errorCode, failure.message, known]
+        )
+        var changes = JobChanges()
+        for row in chunks {
+            guard let facts = try ChunkFacts(row[0], db) else { continue }
+            // Due at once: the fault was ours, not the API's.
+            var decision = SubmissionDecision.after(
+                failure,
+                context: facts.context,
                 policies: ErrorPolicies([:]),
-                now: now
+                backoff: rules.backoff,
+                now: now,
+                generator: &generator
             )
-            let chunks = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT c.id, d.instance_ids
-                      FROM chunks AS c
-                      JOIN chunk_instances AS d ON d.chunk_id = c.id
-                     WHERE c.state = 'submitting'
-                       AND c.id NOT IN (SELECT value FROM json_each(?))
-                    """,
-                arguments: [known]
-            )
-            try db.execute(
-                sql: """
-                    UPDATE attempts
-                       SET outcome     = 'unknown',
-                           finished_at = ?,
-                           error_code  = ?,
-                           error_msg   = ?
-                     WHERE outcome IS NULL
-                       AND chunk_id IN (SELECT id FROM chunks WHERE state = 'submitting')
-                       AND chunk_id NOT IN (SELECT value FROM json_each(?))
-                    """,
-                arguments: [now, failure.errorCode, failure.message, known]
-            )
-            var changes = JobChanges()
-            for row in chunks {
-                guard let facts = try ChunkFacts(row[0], db) else { continue }
-                // Due at once: the fault was ours, not the API's.
-                var decision = SubmissionDecision.after(
-                    failure,
-                    context: facts.context,
-                    policies: ErrorPolicies([:]),
-                    backoff: rules.backoff,
-                    now: now,
-                    generator: &generator
-                )
-                if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
-                let instances = try InstanceIDs(document: row[1])
-                try recorder.apply(decision, failure: failure, to: row[0], of: instances, facts, &changes, db)
-            }
-            if rules.polling == nil { try Self.stopPolling(&changes, at: now, db) }
-            try changes.write(at: now, db)
-            return chunks.count
+            if case .retry(_, let charged) = decision { decision = .retry(at: now, charged: charged) }
+            let instances = try InstanceIDs(document: row[1])
+            try recorder.apply(decision, failure: failure, to: row[0], of: instances, facts, &changes, db)
         }
+        if rules.polling == nil { try stopPolling(&changes, at: now, db) }
+        try changes.write(at: now, db)
+        return chunks.count
     }
 
     /// Ends the chunks whose results nobody will ask for any more.

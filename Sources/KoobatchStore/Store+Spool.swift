@@ -1,5 +1,5 @@
 import GRDB
-public import KoobatchCore
+import KoobatchCore
 
 /// What became of the lines of a spool.
 public struct SpoolIntake: Sendable {
@@ -26,7 +26,7 @@ extension Store {
     /// no harm. The file is removed once all its answers are durable, and stays while any is to be recorded again.
     ///
     /// - Throws: why the file cannot be read, or the database written; nothing may be sent then.
-    public func takeIn(
+    func takeIn(
         rules: SubmissionRules,
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
@@ -51,6 +51,7 @@ extension Store {
                 intake.rejected.append(SpoolIntake.Rejected(line: line, reason: reason.description))
             }
         }
+        var commit: Commit?
         var rest = answers.values.sorted { $0.claim.attempt.rawValue < $1.claim.attempt.rawValue }[...]
         while !rest.isEmpty {
             let turn = try await submissionTurn(
@@ -72,7 +73,9 @@ extension Store {
                 }
             }
             rest = rest.dropFirst(turn.decisions.count)
+            commit = turn.commit ?? commit
         }
+        if let commit { try await makeDurable(commit) }
         if !intake.rejected.isEmpty { try await spool.reject(intake.rejected.map(\.line)) }
         if intake.kept.isEmpty { try await spool.remove() }
         return intake

@@ -140,6 +140,17 @@ extension Store {
         return turn
     }
 
+    /// Makes a turn durable, and notes it beside the database: to be called before anything of it is sent or told.
+    ///
+    /// - Throws: `StoreError.cannotSync`, or `.replaced` where a file of the database is not in its place any more.
+    public func makeDurable(_ turn: SubmissionTurn) async throws {
+        if let commit = turn.commit { try await makeDurable(commit) }
+        guard let attempt = turn.claims.map(\.attempt.rawValue).max() else { return }
+        // A copy that does not know of it is an old one.
+        lock?.note { $0.attempt = max($0.attempt, attempt) }
+        try files.requireUnchanged()
+    }
+
     /// What one transaction of a turn did.
     private struct Piece<Generator: Sendable>: Sendable {
         let turn: SubmissionTurn

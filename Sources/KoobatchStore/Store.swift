@@ -19,6 +19,9 @@ public struct Store: Sendable {
     /// Leaves the write lock to others: a transaction of several pieces asks `pacer.shouldYield` between them.
     let pacer: WriteLockPacer
     private let lockWait: LockWait
+    let files: DatabaseFiles
+    /// The lock of the daemon; `nil` where there is none, as in tests.
+    let lock: OwnerLock?
     /// Where the database is.
     public let path: String
     /// Where answers wait that the database does not take.
@@ -28,15 +31,17 @@ public struct Store: Sendable {
     ///
     /// - Parameters:
     ///   - path: of the file. It must exist; `Store.migrate(path:)` creates it.
+    ///   - lock: the caller's right to be the daemon, in which the store notes how far it has come.
     ///   - busyTimeout: how long a write waits for another process's transaction before it throws.
     /// - Throws: `StoreError`, or the error of SQLite.
-    public init(path: String, busyTimeout: Duration = .seconds(5)) throws {
-        try self.init(path: path, busyTimeout: busyTimeout, sync: DurableLog.sync)
+    public init(path: String, lock: OwnerLock? = nil, busyTimeout: Duration = .seconds(5)) throws {
+        try self.init(path: path, lock: lock, busyTimeout: busyTimeout, sync: DurableLog.sync)
     }
 
     /// Opens a database with another way to make its log durable; tests pass one.
     init(
         path: String,
+        lock: OwnerLock? = nil,
         busyTimeout: Duration = .seconds(5),
         sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void
     ) throws {
@@ -50,6 +55,8 @@ public struct Store: Sendable {
         self.database = database
         self.path = path
         spool = AnswerSpool(database: path)
+        self.lock = lock
+        files = DatabaseFiles(database: path)
         log = try DurableLog(database: path) { [metrics, syncPulse] descriptor in
             try syncPulse.around { try metrics.sync.timing { try sync(descriptor) } }
         }
@@ -59,12 +66,38 @@ public struct Store: Sendable {
 
     /// Creates the database or brings it to the current schema version; safe beside a running daemon.
     ///
+    /// Takes the write lock only where there is something to do.
+    ///
+    /// - Parameters:
+    ///   - path: of the file.
+    ///   - busyTimeout: how long to wait for another program before `StoreError.locked`.
     /// - Returns: the versions before and after; 0 before means that it was created.
     /// - Throws: `StoreError` for a database of something else or of a newer koobatch.
     @discardableResult
-    public static func migrate(path: String) throws -> (from: Int, to: Int) {
-        let database = try connect(path: path, lockWait: LockWait(.seconds(30)), create: true)
-        return try database.inDatabase { try Migrator.migrate($0, path: path) }
+    public static func migrate(
+        path: String,
+        busyTimeout: Duration = .seconds(30)
+    ) throws -> (from: Int, to: Int) {
+        let database = try connect(path: path, lockWait: LockWait(busyTimeout), create: true)
+        return try database.inDatabase { db in
+            do {
+                return try Migrator.migrate(db, path: path)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                throw StoreError.locked(path: path, by: ConnectionProbe(database: path).writer)
+            }
+        }
+    }
+
+    /// Marks a text copy of a database of ours (`.dump`) as what it is; does nothing with any other file.
+    ///
+    /// Such a copy lacks `application_id` and `user_version`. Both are set once the tables are found to be ours, and what is
+    /// unfinished is paused by the next start, as in a backup. What a damaged page has cost is made up for as far as can be:
+    /// indexes, triggers, views and error policies are created again, and rows whose parents are lost go.
+    ///
+    /// - Returns: whether there was something to mark.
+    /// - Throws: `StoreError.otherSchema`, or as `migrate`.
+    public static func markCopy(path: String) throws -> Bool {
+        try Migrator.markCopy(path: path, busyTimeout: .seconds(30))
     }
 
     /// Has every statement wait for another program's lock no longer than until then, for the end of the daemon.
@@ -97,13 +130,17 @@ public struct Store: Sendable {
         } catch {
             throw StoreError(opening: error, path: path)
         }
-        try database.inDatabase { db in
-            // Before the journal mode, which stays in the file.
-            _ = try Migrator.version(db, path: path)
-            let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") ?? ""
-            guard mode == "wal" else { throw StoreError.mode(path: path, pragma: "journal_mode=WAL", got: mode) }
-            // The sync that FULL adds is done after the commit, see DurableLog; a migration is not in a hurry.
-            try db.execute(sql: "PRAGMA synchronous = \(create ? "FULL" : "NORMAL")")
+        do {
+            try database.inDatabase { db in
+                // Before the journal mode, which stays in the file.
+                _ = try Migrator.version(db, path: path)
+                let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") ?? ""
+                guard mode == "wal" else { throw StoreError.mode(path: path, pragma: "journal_mode=WAL", got: mode) }
+                // The sync that FULL adds is done after the commit, see DurableLog; a migration is not in a hurry.
+                try db.execute(sql: "PRAGMA synchronous = \(create ? "FULL" : "NORMAL")")
+            }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            throw StoreError.locked(path: path, by: nil)
         }
         return database
     }
@@ -146,7 +183,7 @@ extension Store {
     /// Returns once a commit, and all before it, would survive a power cut; shielded from cancellation.
     ///
     /// - Throws: `StoreError.cannotSync`; the daemon must end then.
-    public func makeDurable(_ commit: Commit) async throws {
+    func makeDurable(_ commit: Commit) async throws {
         try await log.sync(commit.number)
     }
 
@@ -170,6 +207,8 @@ extension Store {
     }
 
     private func transaction<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
+        // What is written to a file that is not in its place any more is lost, and can damage the one that is.
+        try files.requireUnchanged()
         defer { if let time = pacer.released() { metrics.transaction.record(time) } }
         // Prepared once: `inTransaction` prepares its statements each time.
         try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
@@ -189,7 +228,12 @@ extension Store {
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
-                continuation.resume(with: Result { try pulse.around { try body(db) } })
+                continuation.resume(
+                    with: Result {
+                        try files.requireUnchanged()
+                        return try pulse.around { try body(db) }
+                    }
+                )
             }
         }
     }
@@ -202,11 +246,19 @@ extension Store {
         return size.isLarge ? try await read { try checkpointer.empty($0, isWanted: !pacer.isOpening) } : size
     }
 
+    /// Whether the lock file is still the one that is locked, so that no second daemon can have started; `true` without a
+    /// lock.
+    public var isSoleOwner: Bool { lock?.isInPlace ?? true }
+
     /// A number that changes exactly when another connection or process has committed since the last call.
     ///
     /// Cheap: it reads the WAL index (https://sqlite.org/pragma.html#pragma_data_version).
+    ///
+    /// - Throws: `StoreError.replaced` or `.lockLost` when a file of the database is not in its place any more, or an error
+    ///   of SQLite.
     public func foreignChangeCounter() async throws -> Int64 {
-        try await read { try Int64.fetchOne($0.cachedStatement(sql: "PRAGMA data_version")) ?? 0 }
+        try lock?.requireInPlace()
+        return try await read { try Int64.fetchOne($0.cachedStatement(sql: "PRAGMA data_version")) ?? 0 }
     }
 
     /// An element whenever others may have committed, until this is called again; hints that come meanwhile are one.

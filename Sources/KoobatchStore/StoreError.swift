@@ -1,4 +1,5 @@
 import GRDB
+public import KoobatchCore
 
 /// What keeps a database from being used, with what to do about it.
 public enum StoreError: Error, Hashable, CustomStringConvertible {
@@ -18,6 +19,18 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case preRelease(path: String, version: Int)
     /// Another daemon works on the database.
     case owned(path: String, owner: String)
+    /// A file of the database was moved, deleted or replaced while it was open.
+    case replaced(path: String, file: String, isGone: Bool)
+    /// The lock file was removed or replaced while it was locked.
+    case lockLost(path: String)
+    /// There was a database that a daemon worked on, and there is none.
+    case gone(path: String, heartbeat: Timestamp)
+    /// Beside the database is the log of another one that was in its place.
+    case strayLog(path: String)
+    /// The database is a text copy (`.dump`) that does not say whose it is.
+    case unmarked(path: String)
+    /// The tables have the names of koobatch's, and are others.
+    case otherSchema(path: String)
     /// The lock file cannot be used.
     case cannotLock(path: String, reason: String)
     /// Answers of an earlier daemon lie beside the database and cannot be read.
@@ -28,8 +41,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case mode(path: String, pragma: String, got: String)
     /// The permissions of the files keep this user from it.
     case noAccess(path: String, to: Access)
-    /// Another program held the write lock for too long.
-    case locked(path: String)
+    /// Another program held the write lock for too long; who, if that is known.
+    case locked(path: String, by: String?)
     /// A rule of the schema forbids the statement; the reason names the column and the rule.
     case refused(reason: String)
     /// There is no job with this id.
@@ -53,7 +66,7 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
         case .cannotOpen(let path, let reason):
             "cannot open the database \(path): \(reason); check that its directory exists and that this user may write there"
         case .damaged(let path, let reason):
-            "the database \(path) is damaged (\(Self.bounded(reason))); stop the daemon, keep the files for examination and restore a backup, or save what can be read: sqlite3 \(path) .recover | sqlite3 mended.db"
+            "the database \(path) is damaged (\(Self.bounded(reason))); stop the daemon, keep the files for examination and restore a backup, or \(RepairAdvice.text(path))"
         case .foreign(let path):
             "\(path) is a database of another program; give koobatch a file of its own"
         case .newer(let path, let version, let known):
@@ -64,6 +77,18 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "the database \(path) is of a pre-release of koobatch (schema version \(version)) and cannot be upgraded; move it away and create a new one with: koobatch migrate"
         case .owned(let path, let owner):
             "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
+        case .replaced(let path, let file, let isGone):
+            "\(file) was \(isGone ? "moved or deleted" : "replaced") while the daemon worked with it; it ends and sends nothing more. See that nobody has \(path) open, put back \(path), \(path)-wal and \(path)-shm as they were, or move all three away and put one whole copy at \(path); then start the daemon"
+        case .lockLost(let path):
+            "\(path) was removed or replaced, so that a second daemon could start; this one ends. Leave the file where it is: it is there whether a daemon runs or not"
+        case .gone(let path, let heartbeat):
+            "there is no database at \(path), but a daemon worked on one there until \(heartbeat); put it back, or create an empty one with: koobatch migrate"
+        case .strayLog(let path):
+            "\(path) is not the file that the last daemon worked on, but \(path)-wal belongs to that one and would damage it; move \(path)-wal and \(path)-shm away if you have restored a copy, or put the old file back"
+        case .unmarked(let path):
+            "\(path) looks like a database of koobatch that was copied as text (.dump), which leaves out application_id and user_version; check and set them with: koobatch migrate"
+        case .otherSchema(let path):
+            "\(path) looks like a database of koobatch, but its tables are not those of a schema that this koobatch knows; restore another copy"
         case .cannotLock(let path, let reason):
             "cannot lock \(path): \(reason); check that this user may write in its directory"
         case .cannotTakeIn(let path, let reason):
@@ -74,8 +99,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "the database \(path) cannot be put in \(pragma) (it is \(got)); put it on a local file system"
         case .noAccess(let path, let access):
             "this user may not \(access.rawValue) the database \(path); run this as a user who may, such as the daemon's"
-        case .locked(let path):
-            "the database \(path) is locked by another program; try again"
+        case .locked(let path, let holder):
+            "the database \(path) is locked by \(holder ?? "another program"); try again"
         case .refused(let reason):
             reason
         case .noJob(let id):
@@ -87,6 +112,14 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
 }
 
 extension StoreError {
+    /// Whether a person must put files in order before the daemon is started again.
+    public var needsOperator: Bool {
+        switch self {
+        case .replaced, .gone, .strayLog: true
+        default: false
+        }
+    }
+
     /// Characters of a reason of SQLite's that are told: it can quote whole statements of a damaged schema.
     private static let longestReason = 200
 
@@ -100,6 +133,7 @@ extension StoreError {
         switch error.resultCode {
         case .SQLITE_NOTADB: self = .foreign(path: path)
         case .SQLITE_CORRUPT: self = .damaged(path: path, reason: reason)
+        case .SQLITE_BUSY: self = .locked(path: path, by: nil)
         default: self = .cannotOpen(path: path, reason: Self.bounded(reason))
         }
     }

@@ -45,6 +45,9 @@ final class WriteLockPacer: Sendable {
     /// Whether the kernel tells of opens and writes; without, the locks of others and a slow poll must do.
     var isNotified: Bool { notices != nil }
 
+    /// Who else holds the write lock, in words, if that can be told.
+    var writer: String? { probe.writer }
+
     /// Whether a transaction may begin now.
     ///
     /// - Parameter wantedSince: when it was asked for.
@@ -122,7 +125,7 @@ final class WriteLockPacer: Sendable {
                 state.policy.take(notice, at: now)
                 switch notice {
                 // What a program has committed is visible when it closes the database.
-                case .closed, .missed: isHint = true
+                case .closed, .missed, .moved: isHint = true
                 // Of the daemon itself, while nobody else has accessed the database.
                 case .written: isHint = isHint || isOpenElsewhere ?? true
                 case .opened, .logOpened, .clientOpened, .clientClosed: break

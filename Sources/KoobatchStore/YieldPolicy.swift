@@ -84,7 +84,7 @@ struct YieldPolicy {
             clientOpenedAt = now
         case .clientClosed:
             clients = max(0, clients - 1)
-        case .written:
+        case .written, .moved:
             break
         }
     }

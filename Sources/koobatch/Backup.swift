@@ -1,4 +1,5 @@
 import ArgumentParser
+import KoobatchEngine
 import KoobatchStore
 
 /// `koobatch backup`.
@@ -26,7 +27,8 @@ struct Backup: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
-            let copy = try MaintenanceConnection(path: settings.database).backup(to: file, replacing: force)
+            let copy = try MaintenanceConnection(path: settings.database)
+                .backup(to: file, replacing: force, at: EngineTime.system.now)
             let text = "\(file): \(copy.jobs) jobs, \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked"
             try output.print(
                 text,

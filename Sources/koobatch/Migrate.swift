@@ -13,9 +13,12 @@ struct Migrate: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
+            let isMarked = try Store.markCopy(path: settings.database)
             let (from, to) = try Store.migrate(path: settings.database)
             let text =
                 switch from {
+                case _ where isMarked:
+                    "\(settings.database) is a text copy and now marked as a database of koobatch, schema version \(to); what is unfinished comes up paused: look at it with koobatch doctor --full"
                 case 0: "created \(settings.database), schema version \(to)"
                 case to: "\(settings.database) is up to date, schema version \(to)"
                 default: "upgraded \(settings.database) from schema version \(from) to \(to)"

@@ -36,7 +36,12 @@ struct Run: AsyncParsableCommand {
                     metadata: ["name": "\(variable)"]
                 )
             }
-            try await serve(settings, log: log, signals: signals, logger: logger)
+            do {
+                try await serve(settings, log: log, signals: signals, logger: logger)
+            } catch let error as StoreError where error.needsOperator {
+                // systemd is not to start it again: RestartPreventExitStatus of the unit.
+                throw Failure(code: .needsOperator, "\(error)")
+            }
         }
     }
 
@@ -52,17 +57,20 @@ struct Run: AsyncParsableCommand {
         logger: Logger
     ) async throws {
         guard let cloud = settings.cloud else { throw Failure(code: .configuration, "koophone.endpoint: required") }
+        let serviceManager = ServiceManager()
         let lock = try OwnerLock(
             database: settings.database,
             owner: "pid \(ProcessInfo.processInfo.processIdentifier) on \(ProcessInfo.processInfo.hostName)"
         )
-        try Store.migrate(path: settings.database)
+        try lock.requireFiles(ofDatabase: settings.database)
+        let patience = LockPatience(database: settings.database, serviceManager: serviceManager, logger: logger)
+        _ = try await patience.waiting { try Store.migrate(path: settings.database, busyTimeout: LockPatience.step) }
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
-        let store = try Store(path: settings.database)
+        let store = try await patience.waiting { try Store(path: settings.database, lock: lock) }
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
-            let memory = try await store.lineMemory()
+            let memory = try await patience.waiting { try await store.lineMemory() }
             if memory.closedFor == .credentials { client.credentialsWereRefusedBefore() }
             let engine = Engine(
                 configuration: settings.engine,
@@ -79,14 +87,43 @@ struct Run: AsyncParsableCommand {
                 log: log,
                 grace: ShutdownGrace(settings.shutdownGrace)
             )
-            try await work(settings, targets, metrics: metrics, signals: signals, logger: logger)
+            let beginning = try await patience.waiting {
+                try await engine.begin(
+                    pid: ProcessInfo.processInfo.processIdentifier,
+                    version: Version.current
+                )
+            }
+            Self.tell(of: beginning, logger: logger)
+            try await work(
+                settings,
+                targets,
+                metrics: metrics,
+                signals: signals,
+                serviceManager: serviceManager,
+                logger: logger
+            )
             result = .success(())
         } catch {
             result = .failure(error)
         }
         try await client.shutdown()
-        withExtendedLifetime(lock) {}
+        lock.leaveRecord()
         try result.get()
+    }
+
+    private static func tell(of beginning: Store.Beginning, logger: Logger) {
+        if let reason = beginning.restoration {
+            logger.error(
+                "The database is not as the last daemon left it; what is unfinished is paused: operator action required",
+                metadata: [LogKeys.why: "\(reason)", LogKeys.jobs: "\(beginning.paused)"]
+            )
+        }
+        if beginning.recovered > 0 {
+            logger.warning(
+                "Requests were in flight when the daemon last ended; their chunks are treated as unknown",
+                metadata: [LogKeys.chunks: "\(beginning.recovered)"]
+            )
+        }
     }
 
     private func work(
@@ -94,21 +131,11 @@ struct Run: AsyncParsableCommand {
         _ targets: ConfigurationReload.Targets,
         metrics: MetricsPublisher,
         signals: UnixSignalsSequence,
+        serviceManager: ServiceManager,
         logger: Logger
     ) async throws {
         let (engine, client) = (targets.engine, targets.client)
         let endpoint = try await metrics.endpoint(health: engine.health)
-        let recovered = try await engine.begin(
-            pid: ProcessInfo.processInfo.processIdentifier,
-            version: Version.current
-        )
-        if recovered > 0 {
-            logger.warning(
-                "Requests were in flight when the daemon last ended; their chunks are treated as unknown",
-                metadata: [LogKeys.chunks: "\(recovered)"]
-            )
-        }
-        let serviceManager = ServiceManager()
         let watchdog = Watchdog(serviceManager: serviceManager, logger: logger) { engine.progress() }
         let common = common
         // Asked to end from last to first: the watchdog lasts as long as what it watches.
@@ -140,7 +167,8 @@ struct Run: AsyncParsableCommand {
         services.append(ending)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: services,
+                // What fails lets the others come to their end: answers that are in flight are still to be recorded, or logged.
+                services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
             )

@@ -28,6 +28,11 @@ final class ServiceManager: Sendable {
         send("READY=1")
     }
 
+    /// The start takes longer than usual, for so many seconds more, because of what the text says.
+    func starting(_ text: String, seconds: Int) {
+        send("EXTEND_TIMEOUT_USEC=\(seconds * 1_000_000)\nSTATUS=\(text)")
+    }
+
     /// What the daemon does, for `systemctl status`; repeated words are not sent.
     func status(_ text: String) {
         let isNew = lastStatus.withLock { last in

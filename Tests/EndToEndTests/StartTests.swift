@@ -67,6 +67,24 @@ struct StartTests {
         #expect(holder.wait() == 0)
     }
 
+    @Test("a database that somebody keeps locked is waited for, with the name of that program")
+    func locked() throws {
+        let koobatch = try Koobatch()
+        let daemon = try koobatch.whileLocked { holder in
+            let migrated = try koobatch.run(["migrate"])
+            #expect(migrated.status == 0, "nothing is to be migrated, so no lock is needed: \(migrated.errors)")
+            let daemon = try koobatch.program(["run"])
+            try daemon.waitUntilItSays("Waiting for the database, which another program keeps locked")
+            let said = try daemon.errors
+            #expect(said.contains("sqlite3 (pid \(holder))"), "\(said)")
+            #expect(daemon.isRunning)
+            return daemon
+        }
+        try daemon.waitUntilItSays("Started")
+        daemon.signal(SIGTERM)
+        #expect(daemon.wait() == 0)
+    }
+
     @Test("the environment overrides the file")
     func environment() throws {
         let koobatch = try Koobatch()

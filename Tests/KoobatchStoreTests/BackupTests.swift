@@ -17,7 +17,7 @@ struct BackupTests {
     }
 
     private func backup(replacing: Bool = false) throws -> MaintenanceConnection.Backup {
-        try MaintenanceConnection(path: database.path).backup(to: destination, replacing: replacing)
+        try MaintenanceConnection(path: database.path).backup(to: destination, replacing: replacing, at: .start)
     }
 
     @Test("is one file with everything in it, for its owner and the group")
@@ -27,7 +27,14 @@ struct BackupTests {
         let store = try database.store()
         let backup = try withExtendedLifetime(store) { try self.backup() }
         #expect(backup.jobs == 6 && backup.schemaVersion == Migrations.current)
-        #expect(try SQLiteShell(database: destination).dump() == database.shell.dump())
+        let copy = SQLiteShell(database: destination)
+        #expect(
+            try copy.rows("SELECT backup_at, stopped_at FROM daemon_state") == [
+                ["\(Timestamp.start)", "\(Timestamp.start)"]
+            ]
+        )
+        try copy.rows("UPDATE daemon_state SET backup_at = NULL, stopped_at = NULL")
+        #expect(try copy.dump() == database.shell.dump())
         let attributes = try FileManager.default.attributesOfItem(atPath: destination)
         #expect(attributes[.posixPermissions] as? Int == 0o640)
         #expect(attributes[.size] as? Int == backup.bytes)
@@ -58,7 +65,11 @@ struct BackupTests {
             let destination = destination
             group.addTask {
                 for _ in 0..<5 {
-                    let backup = try MaintenanceConnection(path: path).backup(to: destination, replacing: true)
+                    let backup = try MaintenanceConnection(path: path).backup(
+                        to: destination,
+                        replacing: true,
+                        at: .start
+                    )
                     #expect(backup.jobs >= 1)
                     #expect(try shell.value("SELECT count(*) >= \(backup.jobs) FROM command_jobs") == "1")
                 }
@@ -77,9 +88,13 @@ struct BackupTests {
         _ = try backup(replacing: true)
         let connection = try MaintenanceConnection(path: database.path)
         for path in [database.path, database.path + "-wal", database.path + "-shm"] {
-            #expect(throws: BackupError.isDatabase(path)) { _ = try connection.backup(to: path, replacing: true) }
+            #expect(throws: BackupError.isDatabase(path)) {
+                _ = try connection.backup(to: path, replacing: true, at: .start)
+            }
         }
-        #expect(throws: (any Error).self) { _ = try connection.backup(to: "/nowhere/copy.db", replacing: false) }
+        #expect(throws: (any Error).self) {
+            _ = try connection.backup(to: "/nowhere/copy.db", replacing: false, at: .start)
+        }
     }
 
     @Test("leaves no file where the copy is not whole, and says what is wrong")

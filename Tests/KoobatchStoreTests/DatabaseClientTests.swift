@@ -119,7 +119,7 @@ struct DatabaseClientTests {
         let client = try DatabaseClient(path: database.path, access: .writing, busyTimeout: .milliseconds(1))
         let other = try database.observer()
         try other.inDatabase { try $0.execute(sql: "BEGIN IMMEDIATE") }
-        #expect(throws: StoreError.locked(path: database.path)) { try submit(client, ["a"]) }
+        #expect(throws: StoreError.locked(path: database.path, by: nil)) { try submit(client, ["a"]) }
         try other.inDatabase { try $0.execute(sql: "ROLLBACK") }
         #expect(throws: Never.self) { try submit(client, ["a"]) }
     }

@@ -211,7 +211,7 @@ struct YieldPolicyTests {
                 case .opened, .missed: opens += 1
                 case .closed: opens = max(0, opens - 1)
                 case .logOpened: opens = max(1, opens)
-                case .written, .clientOpened, .clientClosed: break
+                case .written, .moved, .clientOpened, .clientClosed: break
                 }
                 let pause = policy.pause(wantedSince: now, at: now)
                 guard pause >= .zero, pause <= window, (pause > .zero) == policy.isOpening(at: now),

@@ -16,8 +16,8 @@ struct ContentCheck: DoctorCheck {
                     .problem(
                         Self.name,
                         "it is damaged: \(flaw)",
-                        advice: "Stop the daemon, keep the files for examination, and restore a backup;"
-                            + " or save what can be read: sqlite3 \(database) .recover | sqlite3 mended.db"
+                        advice: "Stop the daemon, keep the files for examination, and restore a backup; or "
+                            + RepairAdvice.text(database)
                     )
                 ]
             }

@@ -1,0 +1,124 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The files of the database under a daemon", .timeLimit(.minutes(5)))
+struct DatabaseFileTests {
+    @Test(
+        "that are moved, deleted or replaced end it within seconds, with a status after which systemd leaves it",
+        arguments: [
+            "mv koobatch.db old.db", "rm koobatch.db", "mv koobatch.db old.db; cp old.db koobatch.db",
+            "rm koobatch.db-wal",
+            "rm koobatch.db-wal; touch koobatch.db-wal", "mv koobatch.db-shm old.db-shm", "rm koobatch.db*",
+        ]
+    )
+    func lost(_ script: String) throws {
+        let koobatch = try Koobatch()
+        let daemon = try koobatch.start()
+        let began = ContinuousClock.now
+        try koobatch.sh(script)
+        #expect(daemon.wait() == 3)
+        #expect(ContinuousClock.now - began < .seconds(20))
+        let said = try daemon.errors
+        #expect(said.contains("while the daemon worked with it; it ends and sends nothing more"), "\(said)")
+        #expect(said.contains(koobatch.shell.database))
+        let unit = try String(contentsOfFile: "systemd/koobatch.service", encoding: .utf8)
+        #expect(unit.contains("RestartPreventExitStatus=3 "))
+    }
+
+    /// A daemon with one request of three instances in flight.
+    private func busy(answerAfter seconds: Double = 2) throws -> (Koobatch, ChildProcess) {
+        let koobatch = try Koobatch()
+        try koobatch.simulator.faults(#"{"rules": [{"on":"submit","kind":"delay","seconds":\#(seconds)}]}"#)
+        let daemon = try koobatch.start()
+        _ = try koobatch.insert(instances: 3)
+        try koobatch.wait(for: "SELECT in_flight = 1 FROM daemon")
+        try koobatch.waitForJournal(of: 1)
+        return (koobatch, daemon)
+    }
+
+    @Test("are not written any more, and the answer in flight is in the log with all its ids")
+    func answers() throws {
+        let (koobatch, daemon) = try busy()
+        _ = try koobatch.run(["backup", koobatch.secretFile("copy.db")])
+        try koobatch.sh("mv koobatch.db old.db; cp copy.db koobatch.db")
+        // A job that would be sent at once.
+        try SQLiteShell(database: koobatch.secretFile("old.db"))
+            .run("INSERT INTO command_jobs (command, instance_ids) VALUES ('ls', '[\"late\"]');")
+        #expect(daemon.wait() == 3)
+        let journal = try koobatch.simulator.journal()
+        #expect(journal.count == 1)
+        let entry = try #require(journal.first)
+        let line = try #require(
+            try daemon.errors.split(separator: "\n").first { $0.contains("An answer is not recorded") }
+        )
+        #expect(line.contains(#""level":"error""#))
+        for id in [try #require(entry.task_id)] + entry.jobs.map({ $0[1] }) + entry.instance_ids {
+            #expect(line.contains(id), "\(id) in \(line)")
+        }
+    }
+
+    @Test("whose log is that of another file are not opened; without it the copy comes up paused")
+    func strayLog() throws {
+        let (koobatch, daemon) = try busy()
+        _ = try koobatch.run(["backup", koobatch.secretFile("copy.db")])
+        try koobatch.sh("mv koobatch.db old.db; cp copy.db koobatch.db")
+        #expect(daemon.wait() == 3)
+        let refusal = try koobatch.run(["run"])
+        #expect(refusal.status == 3)
+        #expect(refusal.errors.contains("koobatch.db-wal belongs to that one and would damage it"), "\(refusal.errors)")
+        try koobatch.sh("rm koobatch.db-wal koobatch.db-shm")
+        try koobatch.start()
+        #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "paused")
+        #expect(try koobatch.simulator.journal().count == 1)
+    }
+
+    @Test("that are gone are not created anew by the daemon, but by koobatch migrate")
+    func gone() throws {
+        let koobatch = try Koobatch()
+        try koobatch.start()
+        #expect(try koobatch.stop() == 0)
+        try koobatch.sh("rm koobatch.db koobatch.db-wal koobatch.db-shm")
+        let refusal = try koobatch.run(["run"])
+        #expect(refusal.status == 3)
+        #expect(
+            refusal.errors.contains("there is no database at \(koobatch.shell.database), but a daemon worked on one")
+        )
+        #expect(!FileManager.default.fileExists(atPath: koobatch.shell.database))
+        #expect(try koobatch.run(["migrate"]).status == 0)
+        _ = try koobatch.insert(instances: 1)
+        try koobatch.start()
+        try koobatch.waitUntilFinished()
+    }
+
+    @Test("a second daemon does not start while the first is alive, though its lock file was removed")
+    func second() throws {
+        let (koobatch, first) = try busy(answerAfter: 4)
+        first.signal(SIGSTOP)
+        try koobatch.sh("rm koobatch.db.lock")
+        let second = try koobatch.run(["run"])
+        first.signal(SIGCONT)
+        #expect(second.status == 1)
+        #expect(
+            second.errors.contains("another koobatch daemon (pid \(first.identifier), alive at"),
+            "\(second.errors)"
+        )
+        #expect(first.wait() == 1)
+        #expect(try koobatch.shell.run("SELECT outcome FROM attempts") != "unknown")
+    }
+
+    @Test("a lock file that was removed ends the daemon in order; the next one goes on, and nothing is paused")
+    func lockFile() throws {
+        let (koobatch, daemon) = try busy()
+        let later = try koobatch.insert(instances: 1, prefix: "later", columns: [("run_at", "'2099-01-01'")])
+        try koobatch.sh("rm koobatch.db.lock")
+        #expect(daemon.wait() == 1)
+        #expect(
+            try daemon.errors.contains("koobatch.db.lock was removed or replaced, so that a second daemon could start")
+        )
+        #expect(try koobatch.shell.run("SELECT outcome FROM attempts") == "accepted")
+        try koobatch.start()
+        try koobatch.wait(for: "SELECT state = 'succeeded' FROM command_jobs WHERE id = 1")
+        #expect(try koobatch.shell.run("SELECT state FROM command_jobs WHERE id = \(later)") == "queued")
+    }
+}
