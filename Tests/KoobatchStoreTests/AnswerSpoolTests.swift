@@ -143,7 +143,6 @@ struct AnswerSpoolTests {
         #expect(intake.kept.map(\.claim.attempt) == [claim.attempt] && intake.recorded.isEmpty)
         #expect(try driver.store.spool.lines().count == 1)
         let recovered = try await driver.store.recover(
-            except: intake.kept.map(\.claim.chunk),
             rules: driver.rules,
             at: driver.now,
             generator: SeededGenerator(seed: 1)

@@ -48,6 +48,7 @@ struct RunRecordTests {
             pid: 1,
             version: "1",
             rules: StoreDriver.rules,
+            trusted: now,
             at: now,
             generator: SeededGenerator(seed: 1)
         )

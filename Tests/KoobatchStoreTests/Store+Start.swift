@@ -8,15 +8,16 @@ extension Store {
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
     ) async throws -> Int {
-        try await begin(pid: 1, version: "1", rules: rules, at: now, generator: generator).recovered
+        try await begin(pid: 1, version: "1", rules: rules, trusted: now, at: now, generator: generator).recovered
     }
 
     /// A daemon starts.
-    func daemonStarted(pid: Int32, version: String, at now: Timestamp) async throws {
+    func daemonStarted(pid: Int32, version: String, trusted: Timestamp? = nil, at now: Timestamp) async throws {
         _ = try await begin(
             pid: pid,
             version: version,
             rules: StoreDriver(self).rules,
+            trusted: trusted ?? now,
             at: now,
             generator: SystemRandomNumberGenerator()
         )

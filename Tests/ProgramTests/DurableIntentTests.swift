@@ -74,21 +74,19 @@ struct DurableIntentTests {
         }
     }
 
-    private struct BrokenDisk: Error {}
-
     @Test("that cannot be made durable are not sent, and end the submitter")
     func brokenDisk() async throws {
         let folder = try TemporaryDirectory()
         let path = folder.path("koobatch.db")
         try Store.migrate(path: path)
-        let store = try Store(path: path) { _ in throw BrokenDisk() }
+        let store = try Store(path: path) { _ in throw StoreError.cannotSync(reason: "no such disk") }
         try SQLiteShell(database: path).rows(
             "INSERT INTO command_jobs (command, instance_ids) VALUES ('ls', '[\"a\"]');"
         )
         let (requests, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .unbounded)
         let engine = try await Self.engine(store, Service(disk: Disk(), requests: continuation))
         for case let submitter as Submitter in engine.services {
-            await #expect(throws: BrokenDisk.self) { try await submitter.run() }
+            await #expect(throws: StoreError.self) { try await submitter.run() }
         }
         continuation.finish()
         #expect(await requests.reduce(0) { count, _ in count + 1 } == 0)
