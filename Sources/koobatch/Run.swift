@@ -19,6 +19,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         Self.endAtOnceWhenAsked()
+        _ = DescriptorLimit.raised()
         let log = LogControl(level: .info, format: .auto)
         let writer = LogWriter(log)
         // A reader that is not there must not keep the program from ending.
@@ -59,6 +60,9 @@ struct Run: AsyncParsableCommand {
         try Store.migrate(path: settings.database)
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try Store(path: settings.database)
+        for (host, route) in cloud.routes {
+            logger.notice("Requests go this way", metadata: [LogKeys.host: "\(host)", LogKeys.route: "\(route)"])
+        }
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
