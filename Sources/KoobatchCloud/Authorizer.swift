@@ -97,6 +97,14 @@ enum Authorizer: Sendable {
         }
     }
 
+    /// Reads the file with the secret again when that is next needed; a token that IAM has issued stays in use.
+    func readSecretAgain() {
+        switch self {
+        case .tokenFile(let file), .password(_, let file): file.readAgain()
+        case .accessKey(let signer): signer.readAgain()
+        }
+    }
+
     /// Whether the secret has changed since it was last used.
     var hasNewCredentials: Bool {
         switch self {

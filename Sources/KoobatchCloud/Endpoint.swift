@@ -8,6 +8,11 @@ struct Endpoint: Hashable, Sendable {
     let path: String
     /// The host, and the port if it is given.
     let host: String
+    /// The host alone, an IPv6 address without brackets.
+    let hostName: String
+    /// The port, given or usual.
+    let port: Int
+    let hasTLS: Bool
 
     /// Checks the text of an endpoint.
     init(_ text: String) throws(EndpointError) {
@@ -26,7 +31,13 @@ struct Endpoint: Hashable, Sendable {
         }.joined()
         self.url = "\(scheme)://\(authority)\(path)"
         self.host = authority
+        hostName = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        hasTLS = scheme == "https"
+        port = parts.port ?? (hasTLS ? 443 : 80)
     }
+
+    /// Whether the host is an address and not a name.
+    var isAddress: Bool { NoProxy.bytes(ofAddress: hostName) != nil }
 
     private static func isHost(_ host: String) -> Bool {
         if host.hasPrefix("[") { return host.hasSuffix("]") && host.utf8.count > 2 }

@@ -10,6 +10,7 @@ extension KooPhoneClient {
             "/v1/instances/async-command",
             requestID: request.requestID,
             body: SubmitBody(request).bytes,
+            isFresh: request.needsFreshConnection,
             reader: { SubmissionReader(asked: request.instances, hiding: $0) }
         )
         if answer.extras > 0 {

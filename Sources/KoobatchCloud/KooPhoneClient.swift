@@ -4,12 +4,14 @@ public import Logging
 import NIOCore
 import NIOHTTP1
 import NIOHTTPCompression
+import NIOSSL
 
 /// The KooPhone API over HTTP/1.1.
 ///
 /// It never repeats a request and never follows a redirect: what came of a request is told once, and what to do about
-/// it is decided elsewhere. Proxies are not used, and TLS certificates are verified against the trust of the system.
-/// `shutdown()` must be called before the last reference goes.
+/// it is decided elsewhere. Requests go the way that the configuration says, and TLS certificates are verified against the
+/// trust of the system and the authorities of the configuration. A connection is closed at a greatest age, so that a
+/// change in DNS is followed under constant load. `shutdown()` must be called before the last reference goes.
 public struct KooPhoneClient: CommandService {
     /// The longest answer that is read, in bytes: the results of 100 instances have 600 KiB at the most, and that only
     /// if every byte of their output is escaped.
@@ -19,6 +21,9 @@ public struct KooPhoneClient: CommandService {
     /// meanwhile closed ends as `unknown`.
     private static let idleTimeout = TimeAmount.seconds(10)
 
+    /// The greatest age of a connection; a random part, so that they do not all end at once.
+    static let connectionAge: @Sendable () -> TimeAmount = { .seconds(.random(in: 240...300)) }
+
     let logger: Logger
     private let configuration: Configuration
     private let authorizer: Authorizer
@@ -26,6 +31,10 @@ public struct KooPhoneClient: CommandService {
     /// the other.
     private let submissions: HTTPClient
     private let queries: HTTPClient
+    /// Each request has a new connection.
+    private let freshSubmissions: HTTPClient
+    /// For tokens; IAM may be reached another way than the API.
+    private let tokens: HTTPClient
     private let requests: OpenRequests
     private let now: @Sendable () -> Timestamp
     private let pause: Pause
@@ -42,29 +51,44 @@ public struct KooPhoneClient: CommandService {
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp = WallClock.now
     ) {
-        self.init(configuration: configuration, logger: logger, now: now) { try await Task.sleep(for: $0) }
+        self.init(configuration: configuration, logger: logger, now: now, pause: { try await Task.sleep(for: $0) })
     }
 
     init(
         configuration: Configuration,
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
-        pause: @escaping Pause
+        pause: @escaping Pause,
+        connectionAge: @escaping @Sendable () -> TimeAmount = Self.connectionAge
     ) {
         self.configuration = configuration
         self.logger = logger
         self.now = now
         self.pause = pause
         let requests = OpenRequests()
-        let clients = (0..<2).map { _ in
-            HTTPClient(
-                eventLoopGroup: HTTPClient.defaultEventLoopGroup,
-                configuration: Self.transport(configuration, requests)
-            )
+        func client(to endpoint: Endpoint, isFresh: Bool = false) -> HTTPClient {
+            var transport = Self.transport(configuration, to: endpoint)
+            if isFresh {
+                transport.maximumUsesPerConnection = 1
+                // One that was made for a request that was cancelled is not fresh for long.
+                transport.connectionPool.idleTimeout = .seconds(1)
+            }
+            transport.http1_1ConnectionDebugInitializer = { channel in
+                ResponseScreen.install(
+                    in: channel,
+                    longest: Self.longestAnswer,
+                    age: connectionAge(),
+                    requests: requests
+                )
+            }
+            return HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: transport)
         }
-        (submissions, queries) = (clients[0], clients[1])
+        submissions = client(to: configuration.endpoint)
+        queries = client(to: configuration.endpoint)
+        freshSubmissions = client(to: configuration.endpoint, isFresh: true)
+        tokens = client(to: configuration.tokenEndpoint ?? configuration.endpoint)
         self.requests = requests
-        authorizer = Authorizer(configuration, http: queries, logger: logger, now: now, pause: pause)
+        authorizer = Authorizer(configuration, http: tokens, logger: logger, now: now, pause: pause)
     }
 
     /// Whether the file with the secret has changed since it was last read.
@@ -82,17 +106,23 @@ public struct KooPhoneClient: CommandService {
     /// Reads the file again, or asks for another token, before the next request.
     public func renewCredentials() { authorizer.renew() }
 
+    /// Reads the file again before the next request; a token that IAM has issued stays in use.
+    public func readSecretAgain() { authorizer.readSecretAgain() }
+
     /// Ends every request in flight and closes the connections.
     ///
     /// It waits for connections that are being made, for at most their time limit of 10 seconds.
     public func shutdown() async throws {
-        try await submissions.shutdown()
-        try await queries.shutdown()
+        try await withThrowingDiscardingTaskGroup { group in
+            for client in [submissions, queries, freshSubmissions, tokens] {
+                group.addTask { try await client.shutdown() }
+            }
+        }
     }
 
     private static func transport(
         _ configuration: Configuration,
-        _ requests: OpenRequests
+        to endpoint: Endpoint
     ) -> HTTPClient.Configuration {
         var pool = HTTPClient.Configuration.ConnectionPool(idleTimeout: idleTimeout)
         pool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
@@ -101,14 +131,16 @@ public struct KooPhoneClient: CommandService {
             redirectConfiguration: .disallow,
             timeout: .init(connect: TimeAmount(min(configuration.timeout, .seconds(10)))),
             connectionPool: pool,
-            proxy: nil,
+            proxy: configuration.network.route(to: endpoint).proxy.map { HTTPClient.Configuration.Proxy($0) },
             // Requests ask for none; a proxy may compress all the same.
             decompression: .enabled(limit: .size(longestAnswer))
         )
-        transport.httpVersion = .http1Only
-        transport.http1_1ConnectionDebugInitializer = { channel in
-            ResponseScreen.install(in: channel, longest: longestAnswer, requests: requests)
+        if let authorities = configuration.network.authorities {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.additionalTrustRoots = [.certificates(authorities.certificates)]
+            transport.tlsConfiguration = tls
         }
+        transport.httpVersion = .http1Only
         return transport
     }
 }
@@ -121,6 +153,7 @@ extension KooPhoneClient {
     ///   - path: below the endpoint, percent-encoded, with a leading slash.
     ///   - requestID: sent as `x-request-id`.
     ///   - body: JSON, or nothing.
+    ///   - isFresh: whether a new connection must be made for it.
     ///   - reader: makes the reader of `data`, which must hide the secret.
     ///   - look: sees the answer before it is read.
     /// - Returns: what the reader makes of an answer whose code is `"0"`.
@@ -129,6 +162,7 @@ extension KooPhoneClient {
         _ path: String,
         requestID: RequestID,
         body: [UInt8] = [],
+        isFresh: Bool = false,
         reader: (Redactor) -> Reader,
         look: (Answer) -> Void = { _ in }
     ) async throws(ServiceFailure) -> Reader.Content {
@@ -145,7 +179,7 @@ extension KooPhoneClient {
         let redactor = Redactor(proof.secret)
         defer { requests.ended(requestID.rawValue) }
         do {
-            let answer = try await exchange(request, body: body)
+            let answer = try await exchange(request, body: body, isFresh: isFresh)
             if let date = answer.date { heard.value = ServerTime(date: date, wall: now()) }
             look(answer)
             let hiding = answer.body.withUnsafeReadableBytes { redactor.reduced(to: $0) }
@@ -162,14 +196,18 @@ extension KooPhoneClient {
         }
     }
 
-    private func exchange(_ request: HTTPClientRequest, body: [UInt8]) async throws(ServiceFailure) -> Answer {
+    private func exchange(
+        _ request: HTTPClientRequest,
+        body: [UInt8],
+        isFresh: Bool
+    ) async throws(ServiceFailure) -> Answer {
         let mark = SendingMark()
         var request = request
         if !body.isEmpty {
             request.body = .bytes(MarkedBody(body, mark: mark), length: .known(Int64(body.count)))
         }
         let marked = request
-        let http = body.isEmpty ? queries : submissions
+        let http = body.isEmpty ? queries : isFresh ? freshSubmissions : submissions
         do {
             return try await withTimeout(configuration.timeout, pause: pause) {
                 let response = try await http.execute(marked, deadline: .distantFuture)
@@ -180,9 +218,20 @@ extension KooPhoneClient {
                 error: error,
                 began: body.isEmpty ? nil : mark.isSet,
                 host: configuration.endpoint.host,
+                proxy: configuration.network.route(to: configuration.endpoint).proxy,
                 timeout: configuration.timeout
             ).classified
         }
+    }
+}
+
+extension HTTPClient.Configuration.Proxy {
+    fileprivate init(_ proxy: Proxy) {
+        self = .server(
+            host: proxy.host,
+            port: proxy.port,
+            authorization: proxy.login.map { .basic(username: $0.user, password: $0.password) }
+        )
     }
 }
 

@@ -13,7 +13,8 @@ import NIOHTTP1
 /// decompressor would look at the first of several.
 ///
 /// A response on which more bytes follow, and one that is not the API's own, is delivered and the connection closed: the next
-/// request on it might be given an answer that is not its own.
+/// request on it might be given an answer that is not its own. So is one that comes when the connection has reached its
+/// greatest age: the next connection is made to what DNS says then.
 final class ResponseScreen: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
@@ -57,6 +58,7 @@ final class ResponseScreen: ChannelDuplexHandler {
     private static let field: StaticString = "\"error_code\""
 
     private let longest: Int
+    private let retiresAt: NIODeadline
     private let requests: OpenRequests
     private var state = State.idle
 
@@ -64,18 +66,26 @@ final class ResponseScreen: ChannelDuplexHandler {
     ///
     /// - Parameters:
     ///   - longest: the longest body that is taken, in bytes as they are sent.
+    ///   - retiresAt: when the connection has reached its greatest age.
     ///   - requests: told of each request that has an `x-request-id`.
-    init(longest: Int, requests: OpenRequests) {
+    init(longest: Int, retiresAt: NIODeadline, requests: OpenRequests) {
         self.longest = longest
+        self.retiresAt = retiresAt
         self.requests = requests
     }
 
     /// Puts a screen into the pipeline of a connection of AsyncHTTPClient, before its first request.
-    static func install(in channel: any Channel, longest: Int, requests: OpenRequests) -> EventLoopFuture<Void> {
+    static func install(
+        in channel: any Channel,
+        longest: Int,
+        age: TimeAmount,
+        requests: OpenRequests
+    ) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
-            try pipeline.addHandler(ResponseScreen(longest: longest, requests: requests), position: .after(decoder))
+            let screen = ResponseScreen(longest: longest, retiresAt: .now() + age, requests: requests)
+            try pipeline.addHandler(screen, position: .after(decoder))
         }
     }
 
@@ -153,7 +163,7 @@ final class ResponseScreen: ChannelDuplexHandler {
 
     private func deliver(_ context: ChannelHandlerContext) {
         guard case .received(var head, let body, let isFollowed) = state else { return }
-        let isLast = isFollowed || !Self.isOfAPI(head, body)
+        let isLast = isFollowed || !Self.isOfAPI(head, body) || NIODeadline.now() >= retiresAt
         state = isLast ? .closed : .idle
         if isLast { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         ContentCoding.setAside(&head.headers)

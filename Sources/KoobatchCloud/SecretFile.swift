@@ -10,6 +10,7 @@ final class SecretFile: Sendable {
         case token
         case password
         case secretKey
+        case proxyPassword
     }
 
     /// The longest file that is read, in bytes; tokens have a few thousand.
@@ -66,20 +67,11 @@ final class SecretFile: Sendable {
 
     private func read(into state: inout State) -> Result<String, ServiceFailure> {
         state.lastRead = FileVersion(path: path)
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return .failure(failure("cannot be read: \(Self.reason(errno))")) }
-        defer { close(descriptor) }
-        guard let version = FileVersion(descriptor: descriptor), version.isRegularFile else {
-            return .failure(failure("is not a file"))
-        }
-        guard let bytes = Self.contents(of: descriptor) else {
-            return .failure(failure("cannot be read: \(Self.reason(errno))"))
-        }
-        guard bytes.count <= Self.longest else { return .failure(failure("is too long for one")) }
-        let secret = Self.trimmed(bytes)
-        guard !secret.isEmpty else { return .failure(failure("is empty")) }
-        guard secret.allSatisfy(kind.allows), let text = String(validating: secret, as: UTF8.self) else {
-            return .failure(failure("holds characters that a \(kind.name) cannot have, such as a second line"))
+        let (text, version): (String, FileVersion)
+        do throws(Flaw) {
+            (text, version) = try Self.read(path, as: kind)
+        } catch {
+            return .failure(failure(error))
         }
         if version.isReadableByOthers, !state.hasWarned {
             state.hasWarned = true
@@ -93,8 +85,44 @@ final class SecretFile: Sendable {
         return .success(text)
     }
 
-    private func failure(_ flaw: String) -> ServiceFailure {
-        ServiceFailure(
+    /// What is wrong with a file.
+    struct Flaw: Error, CustomStringConvertible {
+        let description: String
+        /// Whether it is this process, which has no descriptor left, and not the file.
+        var isOfProcess = false
+    }
+
+    /// Reads a secret, without white space around it.
+    ///
+    /// - Throws: what is wrong with the file, as the end of a sentence; never what is in it.
+    static func read(_ path: String, as kind: Kind) throws(Flaw) -> (text: String, version: FileVersion) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            let code = errno
+            let isOfProcess = LocalShortage.codes.contains(code)
+            throw Flaw(description: "cannot be read: \(Self.reason(code))", isOfProcess: isOfProcess)
+        }
+        defer { close(descriptor) }
+        guard let version = FileVersion(descriptor: descriptor), version.isRegularFile else {
+            throw Flaw(description: "is not a file")
+        }
+        guard let bytes = Self.contents(of: descriptor) else {
+            throw Flaw(description: "cannot be read: \(Self.reason(errno))")
+        }
+        guard bytes.count <= Self.longest else { throw Flaw(description: "is too long for one") }
+        let secret = Self.trimmed(bytes)
+        guard !secret.isEmpty else { throw Flaw(description: "is empty") }
+        guard secret.allSatisfy(kind.allows), let text = String(validating: secret, as: UTF8.self) else {
+            throw Flaw(description: "holds characters that a \(kind.name) cannot have, such as a second line")
+        }
+        return (text, version)
+    }
+
+    private func failure(_ flaw: Flaw) -> ServiceFailure {
+        if flaw.isOfProcess {
+            return LocalShortage.failure("the \(kind.name) file \(path) \(flaw)")
+        }
+        return ServiceFailure(
             .unauthenticated,
             errorCode: ServiceFailure.Code.credentials,
             message: "the \(kind.name) file \(path) \(flaw); write a valid \(kind.name) to it (\(kind.key))"
@@ -137,6 +165,7 @@ extension SecretFile.Kind {
         case .token: "token"
         case .password: "password"
         case .secretKey: "secret key"
+        case .proxyPassword: "proxy password"
         }
     }
 
@@ -145,6 +174,7 @@ extension SecretFile.Kind {
         case .token: "koophone.auth.token_file"
         case .password: "koophone.auth.password_file"
         case .secretKey: "koophone.auth.secret_key_file"
+        case .proxyPassword: "koophone.proxy_password_file"
         }
     }
 
@@ -157,7 +187,7 @@ extension SecretFile.Kind {
     fileprivate func allows(_ byte: UInt8) -> Bool {
         switch self {
         case .token, .secretKey: (UInt8(ascii: "!")...UInt8(ascii: "~")).contains(byte)
-        case .password: byte >= 0x20 && byte != 0x7F
+        case .password, .proxyPassword: byte >= 0x20 && byte != 0x7F
         }
     }
 }

@@ -4,6 +4,13 @@ typealias Pause = @Sendable (Duration) async throws -> Void
 /// A time limit was reached.
 struct TimedOut: Error {}
 
+/// How long a process gets that did not run when its time limit came: what lies in its sockets is read first.
+private let lastLook = Duration.seconds(1)
+/// How often it gets that: a machine whose timers are always late must end its requests too.
+private let mostLooks = 5
+/// How late a timer may be in a process that runs.
+private let punctuality = Duration.milliseconds(100)
+
 private enum Ending<Value: Sendable>: Sendable {
     case finished(Result<Value, any Error>)
     case timeIsUp
@@ -13,15 +20,18 @@ private enum Ending<Value: Sendable>: Sendable {
 /// Runs an operation, and cancels it when it takes longer than the limit.
 ///
 /// A value that the operation returns counts, even if it comes together with the limit or with cancellation: an answer
-/// that is there is never thrown away.
+/// that is there is never thrown away. Nor is one that came while this process was suspended (SIGSTOP, a frozen cgroup, a
+/// paused virtual machine): a timer that is late shows that, and then the operation gets a last second to read it.
 ///
 /// - Parameters:
 ///   - limit: how long the operation may take.
+///   - clock: tells how late the timer was; tests bring their own.
 ///   - pause: waits for that long; tests bring their own.
 ///   - operation: obeys cancellation.
 /// - Throws: `TimedOut` if the limit ended the operation, else what the operation throws.
 func withTimeout<Value: Sendable>(
     _ limit: Duration,
+    clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
     pause: @escaping Pause,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
@@ -35,7 +45,11 @@ func withTimeout<Value: Sendable>(
         }
         group.addTask {
             do {
-                try await pause(limit)
+                for wait in [limit] + Array(repeating: lastLook, count: mostLooks) {
+                    let due = clock() + wait
+                    try await pause(wait)
+                    if clock() <= due + punctuality { break }
+                }
                 return .timeIsUp
             } catch {
                 return .timerStopped

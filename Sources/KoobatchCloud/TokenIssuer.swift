@@ -23,6 +23,7 @@ struct TokenIssuer: Sendable {
     private let login: PasswordLogin
     let password: SecretFile
     private let http: HTTPClient
+    private let proxy: Proxy?
     private let timeout: Duration
     private let userAgent: String
     private let now: @Sendable () -> Timestamp
@@ -40,6 +41,7 @@ struct TokenIssuer: Sendable {
     ) {
         self.login = login
         self.http = http
+        proxy = configuration.network.route(to: login.endpoint).proxy
         self.now = now
         self.uptime = uptime
         self.pause = pause
@@ -68,9 +70,15 @@ struct TokenIssuer: Sendable {
                 return (head, try await head.body.collect(upTo: KooPhoneClient.longestAnswer))
             }
         } catch {
-            let failure = TransportFailure(error: error, began: nil, host: login.endpoint.host, timeout: timeout)
-                .classified
+            let failure = TransportFailure(
+                error: error,
+                began: nil,
+                host: login.endpoint.host,
+                proxy: proxy,
+                timeout: timeout
+            ).classified
             if failure.errorCode == ServiceFailure.Code.interrupted { throw TransportFailure.interruptedBefore }
+            if failure.errorCode == ServiceFailure.Code.resources { throw failure }
             throw Self.failure(failure.message)
         }
         // Its clock, where it tells: ours may be wrong.

@@ -14,6 +14,8 @@ struct TransportFailure {
     let began: Bool?
     /// The host, for messages.
     let host: String
+    /// The proxy that the request was to go through, for messages.
+    let proxy: Proxy?
     /// The limit, for messages.
     let timeout: Duration
 
@@ -31,10 +33,16 @@ struct TransportFailure {
 
     private var beforeSending: ServiceFailure {
         if isInterruption { return Self.interruptedBefore }
+        if let shortage = LocalShortage.reason(of: error) {
+            return LocalShortage.failure("no connection to \(host) (\(shortage))")
+        }
+        // Every request fares the same, and a proxy may lock a user whose password fails too often.
+        let isCertain = error as? HTTPClientError == .proxyAuthenticationRequired
         return ServiceFailure(
             .notSent,
             errorCode: ServiceFailure.Code.connect,
-            message: "no connection to \(host): \(reason)"
+            message: connectionReason,
+            endpointFault: isCertain ? .certain : .suspected
         )
     }
 
@@ -80,28 +88,7 @@ struct TransportFailure {
         }
     }
 
-    /// A few words without values of headers, which some descriptions hold.
-    private var reason: String {
-        switch error {
-        case is TimedOut: "none within \(seconds) seconds"
-        case let error as HTTPClientError: error.shortDescription
-        case let error as NIOConnectionError: Self.reason(of: error)
-        case let error as IOError: error.description
-        default: PlainText.bounded("\(error)")
-        }
-    }
-
-    private static func reason(of error: NIOConnectionError) -> String {
-        if let attempt = error.connectionErrors.first {
-            return PlainText.bounded("\(attempt.error)")
-        }
-        if error.dnsAError != nil || error.dnsAAAAError != nil {
-            return "its name cannot be resolved"
-        }
-        return "the attempt failed"
-    }
-
-    private var seconds: String {
+    var seconds: String {
         let (whole, fraction) = timeout.components
         return fraction == 0 ? "\(whole)" : "\(timeout.inSeconds)"
     }

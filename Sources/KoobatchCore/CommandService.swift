@@ -36,12 +36,16 @@ public struct SubmitRequest: Hashable, Sendable {
     public let command: String
     /// The instances, at least one.
     public let instances: InstanceIDs
+    /// Whether it goes over a connection that no request has been sent on: one that the other side closes at that moment
+    /// leaves it unknown whether the command runs, which is dear where nothing may be sent twice.
+    public let needsFreshConnection: Bool
 
     /// Creates a request.
-    public init(requestID: RequestID, command: String, instances: InstanceIDs) {
+    public init(requestID: RequestID, command: String, instances: InstanceIDs, needsFreshConnection: Bool = false) {
         self.requestID = requestID
         self.command = command
         self.instances = instances
+        self.needsFreshConnection = needsFreshConnection
     }
 }
 

@@ -74,6 +74,8 @@ extension ServiceFailure {
     public enum Code {
         /// No connection could be made.
         public static let connect = "koobatch.connect"
+        /// This process had no descriptor or memory left for a connection.
+        public static let resources = "koobatch.resources"
         /// The connection was lost after the request had been sent.
         public static let connectionLost = "koobatch.connection_lost"
         /// No answer came in time.

@@ -35,6 +35,14 @@ public enum LogKeys {
     public static let why = "database.state_reason"
     /// The version of the daemon.
     public static let version = "daemon.version"
+    /// A host that requests go to.
+    public static let host = "network.host"
+    /// Which way they go there.
+    public static let route = "network.route"
+    /// A file with credentials.
+    public static let file = "file.path"
+    /// What to run.
+    public static let command = "advice.command"
     /// Where something listens or is written.
     public static let address = "metrics.address"
 }

@@ -58,23 +58,16 @@ final class Checkpointer: Sendable {
     ///
     /// The content is written back without the write lock, which is then held for as long as it takes to cut the file.
     ///
-    /// - Parameter isWanted: `false` while somebody has just opened the database.
+    /// - Parameters:
+    ///   - lockWait: of the connection.
+    ///   - isWanted: `false` while somebody has just opened the database.
     /// - Throws: the error of SQLite, but for the lock of somebody else.
-    func empty(_ db: Database, isWanted: Bool) throws -> WriteAheadLog {
+    func empty(_ db: Database, _ lockWait: LockWait, isWanted: Bool) throws -> WriteAheadLog {
         if isWanted, size.isLarge {
             do {
                 let (all, written) = try db.checkpoint(.passive)
                 if all == written {
-                    let timeout = try Int.fetchOne(db, sql: "PRAGMA busy_timeout") ?? 0
-                    try db.execute(sql: "PRAGMA busy_timeout = 0")
-                    defer {
-                        do {
-                            try db.execute(sql: "PRAGMA busy_timeout = \(timeout)")
-                        } catch {
-                            // It only sets a number of the connection.
-                        }
-                    }
-                    try db.checkpoint(.truncate)
+                    try lockWait.withoutWaiting { _ = try db.checkpoint(.truncate) }
                     pages.withLock { $0 = 0 }
                 }
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {

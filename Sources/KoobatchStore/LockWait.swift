@@ -13,6 +13,7 @@ final class LockWait: Sendable {
     private struct State {
         var began = ContinuousClock.now
         var end: ContinuousClock.Instant?
+        var isImpatient = false
     }
 
     private let longest: Duration
@@ -28,6 +29,13 @@ final class LockWait: Sendable {
         state.withLock { $0.end = deadline }
     }
 
+    /// Has a statement that finds a lock fail at once.
+    func withoutWaiting<Value>(_ body: () throws -> Value) rethrows -> Value {
+        state.withLock { $0.isImpatient = true }
+        defer { state.withLock { $0.isImpatient = false } }
+        return try body()
+    }
+
     /// Pauses before another try.
     ///
     /// - Parameter tries: those of the statement that have failed before.
@@ -36,6 +44,7 @@ final class LockWait: Sendable {
         let left = state.withLock { state in
             let now = ContinuousClock.now
             if tries == 0 { state.began = now }
+            if state.isImpatient { return .zero }
             let deadline = state.began + longest
             return min(deadline, state.end ?? deadline) - now
         }

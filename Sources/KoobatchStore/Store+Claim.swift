@@ -189,7 +189,12 @@ extension Store {
                 chunk: chunk,
                 job: job,
                 attempt: AttemptID(rawValue: db.lastInsertedRowID),
-                request: SubmitRequest(requestID: requestID, command: facts.command, instances: instances),
+                request: SubmitRequest(
+                    requestID: requestID,
+                    command: facts.command,
+                    instances: instances,
+                    needsFreshConnection: facts.onUnknown != .retry
+                ),
                 isNew: index >= waiting,
                 startedInstances: started,
                 jobDueAt: jobDueAt
@@ -251,11 +256,12 @@ extension Store {
         _ job: CommandJobID,
         at now: Timestamp,
         _ db: Database
-    ) throws -> (command: String, dueAt: Timestamp?, started: Int?) {
+    ) throws -> (command: String, dueAt: Timestamp?, started: Int?, onUnknown: OnUnknown) {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT j.command, j.state, iif(p.last_served_attempt_id = 0, max(j.created_at, j.run_at), NULL), p.total
+                    SELECT j.command, j.state, iif(p.last_served_attempt_id = 0, max(j.created_at, j.run_at), NULL), p.total,
+                           j.on_unknown
                       FROM command_jobs AS j
                       JOIN job_progress AS p ON p.command_job_id = j.id
                      WHERE j.id = ?
@@ -264,9 +270,9 @@ extension Store {
             arguments: [job]
         )
         guard let row else { throw DatabaseError(resultCode: .SQLITE_ABORT, message: "job \(job.rawValue) is gone") }
-        guard row[1] == CommandJobState.queued else { return (row[0], row[2], nil) }
+        guard row[1] == CommandJobState.queued else { return (row[0], row[2], nil, row[4]) }
         try run(job, at: now, db)
-        return (row[0], row[2], row[3])
+        return (row[0], row[2], row[3], row[4])
     }
 
     /// Lets a queued job run.

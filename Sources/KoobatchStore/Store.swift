@@ -243,7 +243,8 @@ extension Store {
     /// - Returns: how large it is after that.
     public func emptyLog() async throws -> WriteAheadLog {
         let size = checkpointer.size
-        return size.isLarge ? try await read { try checkpointer.empty($0, isWanted: !pacer.isOpening) } : size
+        if !size.isLarge { return size }
+        return try await read { try checkpointer.empty($0, lockWait, isWanted: !pacer.isOpening) }
     }
 
     /// Whether the lock file is still the one that is locked, so that no second daemon can have started; `true` without a

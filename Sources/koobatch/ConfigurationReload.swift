@@ -17,7 +17,8 @@ struct ConfigurationReload: Service {
 
     /// Keys whose change needs another client.
     private static let ofClient: Set<SettingsKey> = [
-        .endpoint, .authMethod, .tokenFile, .iamEndpoint, .user, .domain, .project, .passwordFile, .accessKey,
+        .endpoint, .proxy, .proxyUser, .proxyPasswordFile, .caFile, .authMethod, .tokenFile, .iamEndpoint, .user,
+        .domain, .project, .passwordFile, .accessKey,
         .secretKeyFile, .projectID, .submitTimeout, .maxInFlight,
     ]
 
@@ -78,10 +79,29 @@ struct ConfigurationReload: Service {
         }
         targets.log.change(level: new.logLevel, format: new.logFormat)
         targets.grace.change(to: new.shutdownGrace)
-        let changesClient = new.secretFile != old.secretFile || changed.contains(where: Self.ofClient.contains)
+        // The files of the proxy's password and of the authorities may have other contents.
+        let changesClient =
+            new.secretFile != old.secretFile || new.cloud?.network != old.cloud?.network
+            || changed.contains(where: Self.ofClient.contains)
         if changesClient, let cloud = new.cloud { targets.client.change(to: cloud) }
+        readSecretAgain(new)
         targets.engine.change(to: new.engine)
         return changesClient
+    }
+
+    /// Reads the file with the secret again, and says so; what systemd passes stays as it is.
+    private func readSecretAgain(_ settings: Settings) {
+        targets.client.readSecretAgain()
+        guard let file = settings.secretFile else { return }
+        if let directory = settings.credentialsDirectory, file.hasPrefix("\(directory)/") {
+            let unit = directory.split(separator: "/").last.map(String.init) ?? "koobatch"
+            logger.notice(
+                "Credentials that systemd passes are read when the service starts: a reload does not change them, a restart does",
+                metadata: [LogKeys.file: "\(file)", LogKeys.command: "systemctl restart \(unit)"]
+            )
+        } else {
+            logger.notice("The file with the credentials is read again", metadata: [LogKeys.file: "\(file)"])
+        }
     }
 
     /// What needs a restart is in force as it was at the start, whatever was read since.

@@ -107,6 +107,9 @@ final class CurrentClient: CommandService {
 
     func renewCredentials() { state.withLock { $0.current }.client.renewCredentials() }
 
+    /// Reads the file with the secret again before the next request.
+    func readSecretAgain() { state.withLock { $0.current }.client.readSecretAgain() }
+
     func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
         let lease = take()
         state.withLock { $0.submitting += 1 }

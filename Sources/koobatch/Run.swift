@@ -19,6 +19,7 @@ struct Run: AsyncParsableCommand {
 
     func run() async throws {
         Self.endAtOnceWhenAsked()
+        _ = DescriptorLimit.raised()
         let log = LogControl(level: .info, format: .auto)
         let writer = LogWriter(log)
         // A reader that is not there must not keep the program from ending.
@@ -67,6 +68,9 @@ struct Run: AsyncParsableCommand {
         _ = try await patience.waiting { try Store.migrate(path: settings.database, busyTimeout: LockPatience.step) }
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try await patience.waiting { try Store(path: settings.database, lock: lock) }
+        for (host, route) in cloud.routes {
+            logger.notice("Requests go this way", metadata: [LogKeys.host: "\(host)", LogKeys.route: "\(route)"])
+        }
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {

@@ -23,6 +23,7 @@ extension Settings {
     ) -> CloudAccess {
         let endpoint = reader.text(.endpoint, required: true)
         let (credentials, secretFile) = credentials(&reader, environment)
+        let network = network(&reader, environment)
         guard let endpoint else { return CloudAccess(cloud: nil, secretFile: secretFile) }
         let cloud = checked(&reader, key: .endpoint) { () throws(EndpointError) in
             try KooPhoneClient.Configuration(
@@ -30,7 +31,8 @@ extension Settings {
                 credentials: credentials ?? .tokenFile(path: ""),
                 timeout: timeout,
                 connections: connections,
-                userAgent: "koobatch/\(Version.current)"
+                userAgent: "koobatch/\(Version.current)",
+                network: network
             )
         }
         return CloudAccess(cloud: cloud, secretFile: secretFile)
@@ -78,7 +80,7 @@ extension Settings {
     ///
     /// That file is beside the configuration and belongs to it alone: the secret of one tenant is never tried at the
     /// endpoint of another.
-    private static func secretFile(
+    static func secretFile(
         _ reader: inout SettingsReader,
         _ environment: [String: String],
         _ key: SettingsKey,

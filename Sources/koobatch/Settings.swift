@@ -30,6 +30,8 @@ struct Settings: Sendable {
     let submitTimeout: Duration
     let shutdownGrace: Duration
     let metrics: Metrics
+    /// Where systemd puts the credentials that it passes, if it does.
+    let credentialsDirectory: String?
     let logLevel: Logger.Level
     let logFormat: LogFormat
     /// What is in force by key, in the form of the file.
@@ -57,7 +59,8 @@ struct Settings: Sendable {
         file: String?,
         database: String?,
         need: Need,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment,
+        descriptorLimit: () -> Int = DescriptorLimit.raised
     ) throws -> (settings: Settings, problems: [SettingsProblems.Problem]) {
         let path = file ?? CommonOptions.defaultConfigurationPath
         let file = try SettingsFile(path: path, mayBeMissing: file == nil)
@@ -66,7 +69,7 @@ struct Settings: Sendable {
             environment: environment,
             flags: database.map { [.database: $0] } ?? [:]
         )
-        let settings = Settings(&reader, need: need, environment: environment)
+        let settings = Settings(&reader, need: need, environment: environment, descriptorLimit: descriptorLimit)
         return (settings, SettingsProblems.sorted(reader.problems))
     }
 
@@ -93,9 +96,19 @@ struct Settings: Sendable {
         return database
     }
 
-    private init(_ reader: inout SettingsReader, need: Need, environment: [String: String]) {
+    private init(
+        _ reader: inout SettingsReader,
+        need: Need,
+        environment: [String: String],
+        descriptorLimit: () -> Int
+    ) {
         database = reader.database()
         let maxInFlight = reader.whole(.maxInFlight, in: 1...1_000)
+        if need == .daemon, let shortage = DescriptorLimit.shortage(maxInFlight: maxInFlight, limit: descriptorLimit())
+        {
+            reader.problem(.maxInFlight, shortage)
+        }
+        credentialsDirectory = environment["CREDENTIALS_DIRECTORY"]
         let chunkSize = reader.whole(.chunkSize, in: 1...Chunking.largestSize)
         let requestsPerSecond = reader.rate(.requestsPerSecond, in: 0.1...10_000)
         submitTimeout = reader.duration(.submitTimeout, in: 0.1...600)

@@ -33,6 +33,10 @@ struct SettingsKey: Hashable, Sendable {
     static let database = Self("database", "/var/lib/koobatch/koobatch.db", change: .restart)
 
     static let endpoint = Self("koophone.endpoint")
+    static let proxy = Self("koophone.proxy")
+    static let proxyUser = Self("koophone.proxy_user")
+    static let proxyPasswordFile = Self("koophone.proxy_password_file")
+    static let caFile = Self("koophone.ca_file")
     static let authMethod = Self("koophone.auth.method", "token")
     static let tokenFile = Self("koophone.auth.token_file")
     static let iamEndpoint = Self("koophone.auth.iam_endpoint")
@@ -70,7 +74,8 @@ struct SettingsKey: Hashable, Sendable {
     /// Every key, in the order of the reference.
     static let all: [Self] = [
         .database,
-        .endpoint, .authMethod, .tokenFile, .iamEndpoint, .user, .domain, .project, .passwordFile, .accessKey,
+        .endpoint, .proxy, .proxyUser, .proxyPasswordFile, .caFile, .authMethod, .tokenFile, .iamEndpoint, .user,
+        .domain, .project, .passwordFile, .accessKey,
         .secretKeyFile, .projectID,
         .chunkSize, .maxInFlight, .requestsPerSecond, .submitTimeout,
         .baseDelay, .maxDelay,

@@ -163,7 +163,7 @@ struct DoctorTests {
         let plain = koobatch.simulator.endpoint.replacing("http:", with: "https:")
         let tls = try told(plain)
         #expect(tls.advice?.contains("TLS does not") == true)
-        #expect(tls.message.contains("no TLS connection comes about") && !tls.message.contains("/"), "\(tls)")
+        #expect(tls.message.contains("TLS handshake failed") && !tls.message.contains("/"), "\(tls)")
         try koobatch.simulator.faults(
             #"{"rules": [{"on":"any","kind":"status","status":404,"error_code":"APIGW.0101","error_msg":"no such API"}]}"#
         )

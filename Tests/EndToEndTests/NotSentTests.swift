@@ -90,7 +90,7 @@ struct NotSentTests {
     }
 
     /// A TLS server with a certificate of its own making.
-    private static func untrustedServer(in folder: URL) throws -> (process: Command, endpoint: String) {
+    static func untrustedServer(in folder: URL) throws -> (process: Command, endpoint: String) {
         let (key, certificate) = (folder.appending(path: "server.key").path, folder.appending(path: "server.pem").path)
         let made = try Command.run(
             [

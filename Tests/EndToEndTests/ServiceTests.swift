@@ -153,6 +153,35 @@ struct ServiceTests {
         second.child.wait()
     }
 
+    @Test("says on SIGHUP which credentials are read again, and that those of systemd need a restart")
+    func credentialsOnReload() throws {
+        let file = try Service()
+        try file.reload()
+        #expect(try file.log("The file with the credentials is read again").count == 1)
+        try file.koobatch.write(secret: "other", to: "token")
+        try file.koobatch.simulator.tokens(valid: ["other"])
+        try file.reload()
+        _ = try file.koobatch.insert(instances: 1)
+        try file.koobatch.waitUntilFinished()
+        #expect(try file.koobatch.shell.run("SELECT DISTINCT outcome FROM attempts") == "accepted")
+        #expect(try file.koobatch.stop() == 0)
+
+        let credentials = try TemporaryDirectory()
+        try Koobatch.token.write(toFile: credentials.path("token"), atomically: true, encoding: .utf8)
+        let passed = try Service(
+            environment: [
+                "CREDENTIALS_DIRECTORY": credentials.url.path,
+                "KOOBATCH_KOOPHONE_AUTH_TOKEN_FILE": credentials.path("token"),
+            ]
+        )
+        try passed.reload()
+        let line = try #require(try passed.log("Credentials that systemd passes").first)
+        #expect(line.contains("systemctl restart \(credentials.url.lastPathComponent)") && line.contains("/token"))
+        #expect(try passed.log("read again; nothing has changed").count == 1)
+        #expect(try passed.log("The file with the credentials").isEmpty)
+        #expect(try passed.koobatch.stop() == 0)
+    }
+
     @Test("reports every problem of a bad configuration on SIGHUP and goes on with the old one")
     func badReload() throws {
         let service = try Service()

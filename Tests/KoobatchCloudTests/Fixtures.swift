@@ -1,6 +1,7 @@
 import Foundation
 import KoobatchCore
 import Logging
+import NIOCore
 import Testing
 
 @testable import KoobatchCloud
@@ -43,9 +44,11 @@ func withClient<Value>(
     of endpoint: String,
     credentials: Credentials? = nil,
     timeout: Duration = .seconds(20),
+    network: Network = Network(),
     logger: Logger = Logger(label: "client") { _ in Silence() },
     now: @escaping @Sendable () -> Timestamp = WallClock.now,
     pause: @escaping Pause = { try await Task.sleep(for: $0) },
+    connectionAge: @escaping @Sendable () -> TimeAmount = KooPhoneClient.connectionAge,
     _ body: (KooPhoneClient) async throws -> Value
 ) async throws -> Value {
     let file = try ScratchFile(SimulatedAPI.token)
@@ -54,9 +57,16 @@ func withClient<Value>(
         credentials: credentials ?? .tokenFile(path: file.path),
         timeout: timeout,
         connections: 64,
-        userAgent: "koobatch/test"
+        userAgent: "koobatch/test",
+        network: network
     )
-    let client = KooPhoneClient(configuration: configuration, logger: logger, now: now, pause: pause)
+    let client = KooPhoneClient(
+        configuration: configuration,
+        logger: logger,
+        now: now,
+        pause: pause,
+        connectionAge: connectionAge
+    )
     let result: Result<Value, any Error>
     do {
         result = .success(try await body(client))
@@ -70,8 +80,17 @@ func withClient<Value>(
 
 extension SubmitRequest {
     /// A request to a few instances.
-    static func sample(_ instances: [String] = ["a", "b"], id: String = "0123456789abcdef0123456789abcdef") -> Self {
-        SubmitRequest(requestID: RequestID(rawValue: id), command: "ls -l /system", instances: InstanceIDs(instances))
+    static func sample(
+        _ instances: [String] = ["a", "b"],
+        id: String = "0123456789abcdef0123456789abcdef",
+        needsFreshConnection: Bool = false
+    ) -> Self {
+        SubmitRequest(
+            requestID: RequestID(rawValue: id),
+            command: "ls -l /system",
+            instances: InstanceIDs(instances),
+            needsFreshConnection: needsFreshConnection
+        )
     }
 }
 

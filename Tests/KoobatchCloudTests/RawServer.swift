@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A server that does as it is told with the bytes of a connection, right or wrong.
@@ -12,6 +13,8 @@ final class RawServer: Sendable {
         case closeAfterHead
         /// Writes this when a request is complete, and keeps the connection open.
         case answer(String)
+        /// Writes this when the first request of a connection is complete, and closes at the second.
+        case answerOnce(String)
         /// Writes this when a request is complete, and closes.
         case answerAndClose(String)
         /// Writes this as soon as there is a connection, and keeps it open.
@@ -39,6 +42,7 @@ final class RawServer: Sendable {
     /// Listens while the body runs.
     static func serving(
         _ conduct: Conduct,
+        tls: NIOSSLContext? = nil,
         _ body: (_ server: RawServer, _ port: Int) async throws -> Void
     ) async throws {
         let server = RawServer(conduct)
@@ -46,6 +50,7 @@ final class RawServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(Handler(server))
                 }
             }
@@ -87,6 +92,7 @@ final class RawServer: Sendable {
 
         private let server: RawServer
         private var text = ""
+        private var isSecond = false
 
         init(_ server: RawServer) {
             self.server = server
@@ -109,6 +115,12 @@ final class RawServer: Sendable {
                 arrived()
                 context.close(promise: nil)
             case .answer(let answer) where isComplete:
+                arrived()
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
+            case .answerOnce where isSecond:
+                context.close(promise: nil)
+            case .answerOnce(let answer) where isComplete:
+                isSecond = true
                 arrived()
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
             case .answerAndClose(let answer) where isComplete:
@@ -157,6 +169,12 @@ extension String {
 }
 
 extension RawServer {
+    /// The API's acceptance of the sample request.
+    static let acceptance = http(
+        "200 OK",
+        #"{"data":{"task_id":"t","cmd_jobs":[{"instance_id":"a","job_id":"1"},{"instance_id":"b","job_id":"2"}]},"error_code":"0"}"#
+    )
+
     /// The text of an answer.
     static func http(_ status: String, headers: [String] = [], _ body: String) -> String {
         let lines = ["HTTP/1.1 \(status)", "Content-Length: \(body.utf8.count)"] + headers

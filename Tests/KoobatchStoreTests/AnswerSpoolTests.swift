@@ -93,10 +93,11 @@ struct AnswerSpoolTests {
         let spool = driver.store.spool
         try await spool.append([driver.accepted(claim)])
         let line = try #require(try spool.lines().first)
-        try damage.applied(to: line).write(toFile: spool.path, atomically: false, encoding: .utf8)
         if damage == .recovered {
+            try FileManager.default.removeItem(atPath: spool.path)
             _ = try await driver.store.recover(rules: driver.rules, at: driver.now, generator: SeededGenerator(seed: 1))
         }
+        try damage.applied(to: line).write(toFile: spool.path, atomically: false, encoding: .utf8)
         let intake = try await takeIn(driver)
         #expect(intake.recorded.isEmpty && intake.kept.isEmpty)
         #expect(intake.rejected.map(\.reason) == [damage.reason])

@@ -25,6 +25,13 @@ struct ClaimTests {
         _ = try await user.insertJob(instances(count), columns)
     }
 
+    @Test("asks for fresh connections where nothing may be sent twice", arguments: ["retry", "hold", "fail"])
+    mutating func freshConnections(onUnknown: String) async throws {
+        try await insert(1, ["on_unknown": "'\(onUnknown)'"])
+        let claims = try await driver.claim()
+        #expect(claims.map(\.request.needsFreshConnection) == [onUnknown != "retry"])
+    }
+
     @Test("has the intent of every claim in the database before it is returned")
     mutating func durableIntent() async throws {
         try await insert(64)

@@ -17,7 +17,7 @@ struct QueryPlanTests {
     ]
     /// What is small or not a table.
     private static let small = [
-        "e", "json_each", "error_policies", "daemon_state", "CONSTANT", "facts", "waiting", "blockers",
+        "e", "json_each", "error_policies", "daemon_state", "sqlite_sequence", "CONSTANT", "facts", "waiting", "blockers",
         "instance_status",
         "why", "ahead", "a", "b", "outputs", "oldest",
     ]

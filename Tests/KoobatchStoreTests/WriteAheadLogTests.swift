@@ -72,14 +72,13 @@ struct WriteAheadLogTests {
         #expect(try database.shell.value("PRAGMA integrity_check;") == "ok")
     }
 
-    @Test("keeps neither the lock nor the timeout of the connection after an attempt")
+    @Test("keeps no lock after an attempt")
     func after() async throws {
         let reader = try OpenReader(database: database.path)
         try await grow()
         #expect(try await empty().isLarge)
         // The shell has no busy timeout.
         try database.shell.rows("INSERT INTO command_jobs (command, instance_ids) VALUES ('id', '[\"a\"]');")
-        #expect(try await store.read { try Int.fetchOne($0, sql: "PRAGMA busy_timeout") } == 5_000)
         try reader.end()
         #expect(try await empty() == WriteAheadLog(bytes: 0))
     }

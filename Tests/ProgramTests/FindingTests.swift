@@ -1,3 +1,4 @@
+import KoobatchCloud
 import KoobatchCore
 import KoobatchStore
 import Testing
@@ -74,6 +75,26 @@ struct FindingTests {
     }
 
     @Test(
+        "a certificate is told with what is wrong with it",
+        arguments: [
+            (-10, -1, "b", "it has expired"), (1, 10, "b", "it is not valid yet"),
+            (-1, 1, "a", "it is issued by itself"), (-1, 1, "b", "its issuer is not trusted here"),
+        ] as [(Int64, Int64, String, String)]
+    )
+    func certificate(_ from: Int64, _ until: Int64, _ issuer: String, _ flaw: String) {
+        let shown = PresentedCertificate(
+            subject: "CN=a",
+            issuer: "CN=\(issuer)",
+            validFrom: Self.now + .seconds(from),
+            validUntil: Self.now + .seconds(until),
+            hosts: ["h"]
+        )
+        let text = EndpointCheck.text(of: shown, at: Self.now)
+        #expect(text.contains("CN=a (h), issued by CN=\(issuer), valid from 2027-01-15T"))
+        #expect(text.contains(": \(flaw)"))
+    }
+
+    @Test(
         "SQLite before 3.51.3 has the defect",
         arguments: [
             ("3.40.1", .warning), ("3.51.2", .warning), ("3.51.3", .ok), ("3.52.0", .ok), ("3.9.2", .warning),
@@ -117,12 +138,16 @@ struct FindingTests {
                 "DNS does not know"
             ),
             (
-                .init(.notSent, errorCode: "c", message: "handshakeFailed: CERTIFICATE_VERIFY_FAILED"), .problem,
+                .init(.notSent, errorCode: "c", message: "TLS handshake failed: CERTIFICATE_VERIFY_FAILED"), .problem,
                 "endpoint", "TLS does not"
             ),
             (
                 .init(.notSent, errorCode: "c", message: "Connection refused (errno: 111)"), .problem, "endpoint",
                 "nothing listens"
+            ),
+            (
+                .init(.notSent, errorCode: "c", message: "the proxy p:1 refuses a tunnel"), .problem, "endpoint",
+                "Check koophone.proxy"
             ),
             (.init(.notSent, errorCode: "c", message: "connectTimeout"), .problem, "endpoint", "cannot be reached"),
         ] as [(ServiceFailure, Finding.Level, String, String)]

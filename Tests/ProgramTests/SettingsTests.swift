@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchCloud
 import KoobatchCore
 import KoobatchEngine
 import KoobatchStore
@@ -227,5 +228,70 @@ struct SettingsTests {
                 ].map { String($0.prefix(30)) }
         )
         #expect(try read("retry: {max_delay: 0.5}\n").problems.isEmpty)
+    }
+
+    private func cloud(_ lines: String, _ environment: [String: String] = [:]) throws
+        -> (routes: [String], problems: [String])
+    {
+        try "t".write(toFile: directory.path("secret"), atomically: true, encoding: .utf8)
+        let (settings, problems) = try read(
+            """
+            koophone:
+              endpoint: https://koophone.example
+              auth: {token_file: \(directory.path("secret"))}
+              \(lines)
+            """,
+            environment: environment,
+            need: .daemon
+        )
+        return (settings.cloud?.routes.map { "\($0.route)" } ?? [], problems)
+    }
+
+    @Test(
+        "takes the proxy from its key, else from the variables that curl knows, in curl's order",
+        arguments: [
+            ("", [:], "direct"), ("proxy: http://p:1", [:], "through the proxy p:1 (koophone.proxy)"),
+            ("", ["HTTPS_PROXY": "q:2"], "through the proxy q:2 (HTTPS_PROXY)"),
+            ("", ["HTTPS_PROXY": "q:2", "https_proxy": "r:3"], "through the proxy r:3 (https_proxy)"),
+            ("", ["ALL_PROXY": "s:4", "https_proxy": ""], "through the proxy s:4 (ALL_PROXY)"),
+            ("proxy: p:1", ["HTTPS_PROXY": "q:2"], "through the proxy p:1 (koophone.proxy)"),
+            ("", ["KOOBATCH_KOOPHONE_PROXY": "p:1"], "through the proxy p:1 (koophone.proxy)"),
+            ("proxy: none", ["HTTPS_PROXY": "socks5://q:2"], "direct"),
+            ("proxy: p:1", ["NO_PROXY": ".example"], "direct (NO_PROXY lists .example)"),
+            ("proxy: p:1", ["no_proxy": "other", "NO_PROXY": "*"], "through the proxy p:1 (koophone.proxy)"),
+        ] as [(String, [String: String], String)]
+    )
+    func proxy(_ lines: String, _ environment: [String: String], _ route: String) throws {
+        let (routes, problems) = try cloud(lines, environment)
+        #expect(problems.isEmpty && routes == [route], "\(problems)")
+    }
+
+    @Test(
+        "refuses a proxy or authorities that cannot be used, and never shows a password",
+        arguments: [
+            ("proxy: http://u:secret-word@p:1", [:], "k.yaml:4: koophone.proxy: must not hold a user name"),
+            ("", ["KOOBATCH_KOOPHONE_PROXY": "u:secret-word@p:1"], "KOOBATCH_KOOPHONE_PROXY: koophone.proxy: must not"),
+            ("", ["HTTPS_PROXY": "socks5://u:secret-word@p:1"], "koophone.proxy: HTTPS_PROXY: the scheme \"socks5\""),
+            ("proxy: p", [:], "k.yaml:4: koophone.proxy: names no port"),
+            ("proxy: p:1\n  proxy_user: u", [:], "koophone.proxy_password_file: required"),
+            ("proxy: p:1\n  proxy_user: u\n  proxy_password_file: /no/file", [:], "/no/file cannot be read: No such"),
+            ("ca_file: /no/file", [:], "k.yaml:4: koophone.ca_file: /no/file cannot be read: No such file"),
+            ("ca_file: /dev/null", [:], "k.yaml:4: koophone.ca_file: /dev/null is"),
+        ] as [(String, [String: String], String)]
+    )
+    func badNetwork(_ lines: String, _ environment: [String: String], _ words: String) throws {
+        let problems = try cloud(lines, environment).problems
+        #expect(problems.count == 1 && problems[0].contains(words), "\(problems)")
+        #expect(!problems.joined().contains("secret-word"))
+    }
+
+    @Test("refuses requests in flight that the limit of open files has no room for, with the arithmetic")
+    func descriptors() {
+        #expect(DescriptorLimit.shortage(maxInFlight: 32, limit: 1_024, processors: 4) == nil)
+        #expect(DescriptorLimit.shortage(maxInFlight: 294, limit: 1_024, processors: 4) == nil)
+        let shortage = DescriptorLimit.shortage(maxInFlight: 300, limit: 1_024, processors: 4)
+        #expect(shortage?.contains("3 x 300 + 140 = 1040 file descriptors, and this process may have 1024") == true)
+        #expect(shortage?.contains("set it to 294 or less") == true)
+        #expect(DescriptorLimit.shortage(maxInFlight: 1, limit: 64, processors: 4)?.contains("set it to") == false)
     }
 }

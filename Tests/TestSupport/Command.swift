@@ -80,10 +80,11 @@ public final class Command: Sendable {
     }
 
     /// The variables of the test without those that change what koobatch does or prints; `swift test` sets `NO_COLOR`
-    /// itself where its output is not a terminal.
+    /// itself where its output is not a terminal, and without the proxy of this machine.
     private static var inherited: [String: String] {
         ProcessInfo.processInfo.environment.filter { name, _ in
             !name.hasPrefix("KOOBATCH_") && !["NO_COLOR", "COLUMNS", "LINES"].contains(name)
+                && !name.lowercased().hasSuffix("_proxy")
         }
     }
 

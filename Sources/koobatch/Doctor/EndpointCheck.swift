@@ -26,9 +26,44 @@ struct EndpointCheck: DoctorCheck {
                 .problem(Self.name, "the connection cannot be closed: \(error)", advice: "Run koobatch doctor again.")
             ]
         }
+        let failure = await described(probe.failure)
         let clock = probe.date.map { Self.clock(theirs: $0, ours: now) }
-        return [probe.failure.map { Self.finding($0) } ?? .ok(Self.name, "it answers and accepts the credentials")]
+        return routes() + [failure.map { Self.finding($0) } ?? .ok(Self.name, "it answers and accepts the credentials")]
             + [clock].compactMap(\.self)
+    }
+
+    /// Which way requests go.
+    private func routes() -> [Finding] {
+        cloud.routes.map { host, route in
+            let isOfVariable = route.source.map { $0 != SettingsKey.proxy.name } ?? false
+            let hint = isOfVariable ? ", as this command was started; the service has an environment of its own" : ""
+            return .ok("network", "requests to \(host) go \(route)\(hint)")
+        }
+    }
+
+    /// A failure of TLS with what the host shows of itself.
+    private func described(_ failure: ServiceFailure?) async -> ServiceFailure? {
+        guard let failure, Self.isOfTLS(failure.message),
+            let shown = await cloud.presentedCertificate(ofIAM: failure.outcome == .unauthenticated)
+        else { return failure }
+        return failure.with(message: "\(failure.message); \(Self.text(of: shown, at: EngineTime.system.now))")
+    }
+
+    /// The certificate, and what is wrong with it as far as it tells that itself.
+    static func text(of certificate: PresentedCertificate, at now: Timestamp) -> String {
+        let flaw =
+            if certificate.validUntil < now {
+                "it has expired"
+            } else if certificate.validFrom > now {
+                "it is not valid yet, or this clock is slow"
+            } else if certificate.subject == certificate.issuer {
+                "it is issued by itself"
+            } else {
+                "its issuer is not trusted here, or it is for other hosts"
+            }
+        let hosts = certificate.hosts.isEmpty ? "no host by name" : certificate.hosts.joined(separator: ", ")
+        return "the host shows a certificate for \(certificate.subject) (\(hosts)), issued by \(certificate.issuer),"
+            + " valid from \(certificate.validFrom) until \(certificate.validUntil): \(flaw)"
     }
 
     static func finding(_ failure: ServiceFailure) -> Finding {
@@ -48,7 +83,7 @@ struct EndpointCheck: DoctorCheck {
             )
         case .notSent:
             let text = failure.message.lowercased()
-            return .problem(name, isOfTLS(text) ? tls(failure, text) : message, advice: advice(forConnection: text))
+            return .problem(name, message, advice: advice(forConnection: text))
         case .unknown:
             return .problem(
                 name,
@@ -67,23 +102,20 @@ struct EndpointCheck: DoctorCheck {
     }
 
     private static func isOfTLS(_ message: String) -> Bool {
-        message.contains("certificate") || message.contains("handshake") || message.contains("ssl")
-    }
-
-    /// In words of ours: those of the library name lines of its source.
-    private static func tls(_ failure: ServiceFailure, _ message: String) -> String {
-        let isOfCertificate = message.contains("certificate") && message.contains("verif")
-        return "\(failure.errorCode) no TLS connection comes about"
-            + (isOfCertificate ? ": the certificate of the host is not accepted" : "")
+        message.lowercased().contains("tls handshake failed")
     }
 
     private static func advice(forConnection message: String) -> String {
+        if isOfTLS(message) {
+            return "TCP works, TLS does not: if the issuer is an authority of your own, or of a proxy that looks into"
+                + " TLS, set koophone.ca_file to its certificate; else check the CA certificates (package ca-certificates),"
+                + " the clock, and that koophone.endpoint names the host of the certificate."
+        }
+        if message.contains("the proxy") {
+            return "Check koophone.proxy, or the variables HTTPS_PROXY and NO_PROXY, and the rules of the proxy."
+        }
         if message.contains("name cannot be resolved") {
             return "DNS does not know the host: check koophone.endpoint and /etc/resolv.conf."
-        }
-        if isOfTLS(message) {
-            return "TCP works, TLS does not: check the CA certificates (package ca-certificates), the clock, and that"
-                + " koophone.endpoint names the host of the certificate."
         }
         if message.contains("refused") {
             return "The host is there, and nothing listens at the port: check koophone.endpoint and firewalls."

@@ -17,7 +17,9 @@ struct ModelTests {
         for seed in batch * Self.batch..<(batch + 1) * Self.batch {
             guard let divergence = try await history.live(seed: seed, comparingEvery: 5) else { continue }
             // Again, with a look after every step: the shortest history that shows it.
-            var again = try ModelHistory(TestDatabase())
+            let database = try TestDatabase()
+            defer { withExtendedLifetime(database) {} }
+            var again = try ModelHistory(database)
             let first = try await again.live(seed: seed, comparingEvery: 1) ?? divergence
             Issue.record("seed \(seed), after\n\(again.steps.joined(separator: "\n"))\n\(first)")
             return

@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The limit of open files")
+struct DescriptorTests {
+    private let koobatch: Koobatch
+
+    init() throws {
+        koobatch = try Koobatch(settings: "submit: {max_in_flight: 300}\n" + Koobatch.eager)
+    }
+
+    /// `koobatch run` under a soft and a hard limit.
+    private func daemon(_ limit: String, errors: FileHandle? = nil) throws -> Command {
+        try Command(
+            [
+                "prlimit", "--nofile=\(limit)", ChildProcess.builtPrograms.appending(path: "koobatch").path, "run",
+                "--config", koobatch.folder.appending(path: "koobatch.yaml").path,
+            ],
+            errors: errors?.fileDescriptor
+        )
+    }
+
+    @Test("is refused at start, with the arithmetic, if submit.max_in_flight cannot work under it")
+    func refused() throws {
+        let file = koobatch.folder.appending(path: "refused")
+        try Data().write(to: file)
+        let errors = try FileHandle(forWritingTo: file)
+        #expect(try daemon("256:512", errors: errors).wait() == 78)
+        let said = try String(contentsOf: file, encoding: .utf8)
+        let others = 128 + 3 * ProcessInfo.processInfo.processorCount
+        #expect(said.contains("submit.max_in_flight: 300 requests need 3 x 300 + \(others) = \(900 + others)"))
+        #expect(said.contains("may have 512; set it to \((512 - others) / 3) or less, or raise"), "\(said)")
+    }
+
+    @Test("is raised to the hard one at start")
+    func raised() throws {
+        let daemon = try daemon("256:4096")
+        try koobatch.wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        let limits = try String(contentsOfFile: "/proc/\(daemon.identifier)/limits", encoding: .utf8)
+        #expect(limits.contains(/Max open files +4096 +4096/), "\(limits)")
+        _ = try koobatch.insert(instances: 1)
+        try koobatch.waitUntilFinished()
+        daemon.signal(SIGTERM)
+        #expect(daemon.wait() == 0)
+    }
+}
