@@ -21,6 +21,8 @@ public enum LogKeys {
     static let code = "error.code"
     /// What went wrong, a sentence.
     public static let message = "error.message"
+    /// What the operator can do about it.
+    static let advice = "error.advice"
     static let until = "pause.until"
     static let reason = "pause.reason"
     static let rate = "limit.requests_per_second"

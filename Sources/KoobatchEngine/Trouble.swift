@@ -1,3 +1,4 @@
+import KoobatchStore
 import Logging
 
 /// A stage's memory of a database that does not take its writes: a full disk, a lock that somebody keeps.
@@ -24,7 +25,7 @@ struct Trouble {
             current = text
             logger.error(
                 "The database does not take what is to be recorded; it is kept and tried again every second",
-                metadata: [LogKeys.message: "\(text)"]
+                metadata: [LogKeys.message: "\(text)", LogKeys.advice: "\(DatabaseAdvice.on(error))"]
             )
         }
         return Self.pause

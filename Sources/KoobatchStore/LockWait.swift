@@ -44,7 +44,7 @@ final class LockWait: Sendable {
         let left = state.withLock { state in
             let now = ContinuousClock.now
             if tries == 0 { state.began = now }
-            if state.isImpatient { return .zero }
+            if state.isImpatient { return Duration.zero }
             let deadline = state.began + longest
             return min(deadline, state.end ?? deadline) - now
         }

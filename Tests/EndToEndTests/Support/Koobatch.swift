@@ -15,15 +15,18 @@ final class Koobatch {
 
     /// Starts a simulator and creates the database.
     ///
-    /// - Parameter settings: lines of YAML; the sections `submit`, `retry`, `poll` and `shutdown` may be given.
+    /// - Parameters:
+    ///   - settings: lines of YAML; the sections `submit`, `retry`, `poll` and `shutdown` may be given.
+    ///   - database: the folder of the database; `nil` is that of the rest.
     init(
         simulator arguments: [String] = [],
-        settings: String = "retry: {base_delay: 0.02, max_delay: 0.2}\npoll: {initial_delay: 0.02, max_delay: 0.2}"
+        settings: String = "retry: {base_delay: 0.02, max_delay: 0.2}\npoll: {initial_delay: 0.02, max_delay: 0.2}",
+        database: String? = nil
     ) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         simulator = try SimulatorProcess(in: folder, arguments: arguments)
-        shell = SQLiteShell(database: folder.appending(path: "koobatch.db").path)
+        shell = SQLiteShell(database: (database ?? folder.path) + "/koobatch.db")
         try Self.token.write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
         chmod(folder.appending(path: "token").path, 0o600)
         try Self.configure(folder, shell.database, simulator.endpoint, settings, token: "token")
