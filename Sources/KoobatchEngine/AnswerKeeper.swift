@@ -1,6 +1,7 @@
 import KoobatchCore
 import KoobatchStore
 import Logging
+import Synchronization
 
 /// Keeps the answers that the database does not take: in the spool beside it, and at the end in the log.
 ///
@@ -20,15 +21,30 @@ struct AnswerKeeper {
         }
     }
 
+    /// What is lost to the database at the end, whoever else ends how: for the exit status.
+    final class Losses: Sendable {
+        private let first = Mutex<Unsaved?>(nil)
+
+        func note(_ unsaved: Unsaved) {
+            first.withLock { $0 = $0 ?? unsaved }
+        }
+
+        func require() throws {
+            if let unsaved = first.withLock({ $0 }) { throw unsaved }
+        }
+    }
+
     private let spool: AnswerSpool
+    private let losses: Losses
     private let logger: Logger
     private var spooled: Set<AttemptID>
     private var logged: Set<AttemptID> = []
     private var failure: String?
 
     /// - Parameter spooled: answers that the spool has already.
-    init(spool: AnswerSpool, spooled: [SubmissionAnswer], logger: Logger) {
+    init(spool: AnswerSpool, spooled: [SubmissionAnswer], losses: Losses, logger: Logger) {
         self.spool = spool
+        self.losses = losses
         self.logger = logger
         self.spooled = Set(spooled.map(\.claim.attempt))
     }
@@ -76,7 +92,10 @@ struct AnswerKeeper {
     /// Throws `Unsaved` where the spool did not take all acceptances.
     func requireSaved(_ answers: [SubmissionAnswer]) throws {
         let unsaved = answers.count { $0.isAccepted && !spooled.contains($0.claim.attempt) }
-        if unsaved > 0 { throw Unsaved(count: unsaved, path: spool.path, reason: failure ?? "") }
+        if unsaved == 0 { return }
+        let loss = Unsaved(count: unsaved, path: spool.path, reason: failure ?? "")
+        losses.note(loss)
+        throw loss
     }
 
     private mutating func log(_ answer: SubmissionAnswer) {

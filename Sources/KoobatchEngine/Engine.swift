@@ -170,6 +170,11 @@ public struct Engine: Sendable {
         return beginning
     }
 
+    /// Throws where acceptances were left at the end that neither the database nor the spool has taken.
+    public func requireSaved() throws {
+        try inboxes.losses.require()
+    }
+
     /// Notes that the daemon has stopped in order, after the services have ended.
     public func end() async throws {
         try await store.daemonStopped(at: time.now)

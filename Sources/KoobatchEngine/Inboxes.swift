@@ -15,6 +15,8 @@ public struct Inboxes: Sendable {
     public let housekeeper: Inbox<Never>
     /// Of the announcer.
     public let announcer: Inbox<Never>
+    /// Answers that nothing has taken at the end.
+    let losses = AnswerKeeper.Losses()
     /// How far the stages have come.
     let progress: Progress
 

@@ -67,7 +67,7 @@ public struct Submitter: Service {
         try await inboxes.submitter.stoppingWithTask {
             // What an earlier daemon left to be recorded again has come before anything is sent.
             let earlier = inboxes.submitter.waiting
-            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, logger: logger)
+            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, losses: inboxes.losses, logger: logger)
             let disk = BrokenDisk()
             do {
                 try await loop(inFlight: earlier.count, &keeper, disk)

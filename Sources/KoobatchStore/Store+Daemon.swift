@@ -94,7 +94,7 @@ extension Store {
         trusted: Timestamp? = nil,
         at now: Timestamp
     ) async throws {
-        try lock?.requireInPlace()
+        try requireInPlace()
         try await write { db in
             try db.execute(
                 sql: "UPDATE daemon_state SET heartbeat_at = ?, requests_per_second = ?, trusted_at = ?",

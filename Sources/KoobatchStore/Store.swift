@@ -247,6 +247,12 @@ extension Store {
         return try await read { try checkpointer.empty($0, lockWait, isWanted: !pacer.isOpening) }
     }
 
+    /// Throws where a file of the database, which says more, or the lock file is not in its place any more.
+    func requireInPlace() throws {
+        try files.requireUnchanged()
+        try lock?.requireInPlace()
+    }
+
     /// Whether the lock file is still the one that is locked, so that no second daemon can have started; `true` without a
     /// lock.
     public var isSoleOwner: Bool { lock?.isInPlace ?? true }
@@ -258,7 +264,7 @@ extension Store {
     /// - Throws: `StoreError.replaced` or `.lockLost` when a file of the database is not in its place any more, or an error
     ///   of SQLite.
     public func foreignChangeCounter() async throws -> Int64 {
-        try lock?.requireInPlace()
+        try requireInPlace()
         return try await read { try Int64.fetchOne($0.cachedStatement(sql: "PRAGMA data_version")) ?? 0 }
     }
 

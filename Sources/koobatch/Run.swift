@@ -200,5 +200,6 @@ struct Run: AsyncParsableCommand {
         }
         try await metrics.end()
         logger.notice("Stopped")
+        try engine.requireSaved()
     }
 }

@@ -56,15 +56,15 @@ struct CrashTests {
         try truth.expectEveryRequestIsAnAttempt()
         try truth.expectRepetitionsOnlyAfterUnknown()
         #expect(
-            try koobatch.shell.run(
+            try koobatch.shell.rows(
                 """
-                SELECT count(*)
+                SELECT s.id, s.state, s.state_reason, s.total, s.succeeded, s.failed, s.unknown
                   FROM job_status AS s
                   JOIN command_jobs AS j ON j.id = s.id
                  WHERE j.on_unknown = 'retry'
                    AND s.state <> 'succeeded'
                 """
-            ) == "0"
+            ).isEmpty
         )
         // At most once, whatever happened.
         let held = Set(

@@ -148,7 +148,10 @@ struct MetricsTests {
         }
         let messages = Dictionary(grouping: lines) { $0["message"] ?? "" }
         let ofChunks = Set(level == "debug" ? ["Chunk submitted", "Results recorded"] : [])
-        #expect(Set(messages.keys) == ofChunks.union(["Started", "Job started", "Job finished", "Stopped"]))
+        #expect(
+            Set(messages.keys)
+                == ofChunks.union(["Requests go this way", "Started", "Job started", "Job finished", "Stopped"])
+        )
         #expect(messages["Chunk submitted"]?.count == (level == "debug" ? 2 : nil))
         #expect(messages["Job started"]?.map { $0["instance.count"] } == ["64"])
         let finished = try #require(messages["Job finished"]).sorted {

@@ -6,10 +6,10 @@ import Testing
 final class WriteLock {
     private let shell: Command
     private let input = Pipe.notInherited()
+    private let output = Pipe.notInherited()
 
     /// Returns when the lock is held.
     init(database: String, statements: String = "BEGIN IMMEDIATE;") throws {
-        let output = Pipe.notInherited()
         shell = try Command(
             ["sqlite3", "-cmd", ".timeout 60000", database, statements, ".shell echo 1; cat"],
             input: input.fileHandleForReading.fileDescriptor,

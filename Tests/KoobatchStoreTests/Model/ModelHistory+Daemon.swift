@@ -196,6 +196,12 @@ extension ModelHistory {
             for index in jobs[id]?.chunks.indices ?? 0..<0 where jobs[id]?.chunks[index].state == .submitting {
                 jobs[id]?.answer(index, .lost, due: driver.now, at: driver.now) { 0 }
             }
+            // What is put off for longer than the longest backoff was written by a clock that was ahead.
+            let latest = driver.now + driver.rules.backoff.maximum
+            for index in jobs[id]?.chunks.indices ?? 0..<0 {
+                guard let due = jobs[id]?.chunks[index].due, due > latest else { continue }
+                jobs[id]?.chunks[index].due = driver.now
+            }
         }
         return nil
     }
