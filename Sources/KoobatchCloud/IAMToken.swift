@@ -2,7 +2,7 @@ import KoobatchCore
 import Logging
 import Synchronization
 
-/// The token in force, bought anew when three quarters of its life are over and after a refusal.
+/// The token in force, renewed at 75% of its lifetime and after a 401.
 ///
 /// It goes by a clock that is never set: a token lives for as long as IAM's clock says, whatever ours shows.
 ///

@@ -4,7 +4,7 @@
 /// Throttling, refused credentials and refusals that concern everything close the line. It opens for one probe when the
 /// pause is over; the probe's outcome opens it wholly or closes it for longer. A daemon begins with a probe too.
 public struct LineState: Hashable, Sendable {
-    /// Why the line is closed; ordered by what a person should hear of first.
+    /// Why the line is closed; ordered by what an operator should know first.
     public enum Reason: String, Hashable, Sendable {
         /// The API has not accepted anything yet: whether it accepts the credentials is tried with one request, because
         /// an access key that fails more than five times in a row is locked.

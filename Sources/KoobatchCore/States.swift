@@ -63,7 +63,7 @@ public enum ChunkState: String, State {
     case finished
     /// Given up.
     case failed
-    /// Held: a request may have been acted on, and a person decides.
+    /// Held: a request may have been acted on, and an operator decides.
     case unknown
     /// Never sent, because its job was stopped.
     case cancelled

@@ -4,7 +4,7 @@ public enum SubmissionDecision: Hashable, Sendable {
     case accept
     /// Pending again, due at the time. An attempt that is not charged does not count against `max_attempts`.
     case retry(at: Timestamp, charged: Bool)
-    /// Held until a person decides; its instances are `unknown`.
+    /// Held until an operator decides; its instances are `unknown`.
     case hold
     /// Given up; its instances take this state.
     case fail(instances: InstanceState)
@@ -93,11 +93,11 @@ extension SubmissionDecision {
         switch failure.outcome {
         case .unknown:
             return retry()
-        // What never reached the API is no attempt; whether others do is a matter of the line.
+        // What never reached the API is no attempt; whether others do is decided by the circuit breaker.
         case .notSent, .throttled:
             return retryUncharged()
         case .unauthenticated:
-            // Due as soon as the line opens: with new credentials nothing is left to wait for.
+            // Due as soon as the circuit closes: with new credentials nothing is left to wait for.
             return .retry(at: now, charged: false)
         case .refused where failure.isOfEndpoint:
             // Whatever its code is, it tells nothing of this chunk.

@@ -52,10 +52,10 @@ public struct Engine: Sendable {
     ///   - configuration: how the engine works.
     ///   - store: the database.
     ///   - service: the API.
-    ///   - memory: what an earlier daemon knew of the line to the API.
+    ///   - memory: what an earlier daemon knew of the circuit and the rate limit.
     ///   - time: the clocks.
     ///   - logger: of all stages.
-    ///   - publish: called at every sign of life; makes public what was measured and returns it for the database.
+    ///   - publish: called at every heartbeat; makes public what was measured and returns it for the database.
     public init(
         configuration: Configuration,
         store: Store,

@@ -1,9 +1,9 @@
 import KoobatchCore
 import Synchronization
 
-/// Whether the engine works: the database takes the sign of life, and the stages get on.
+/// Whether the engine works: heartbeats are written, and the stages make progress.
 public final class Health: Sendable {
-    /// How long a sign of life, or a stage's turn, may take.
+    /// How long a heartbeat, or a stage's turn, may take.
     static let patience = Duration.seconds(30)
 
     private struct State {
@@ -21,7 +21,7 @@ public final class Health: Sendable {
         self.progress = progress
     }
 
-    /// Notes that the sign of life is in the database.
+    /// Notes that the heartbeat is in the database.
     func wrote() {
         state.withLock { $0 = State() }
     }
@@ -35,10 +35,10 @@ public final class Health: Sendable {
     public var problems: [String] {
         let state = state.withLock { $0 }
         var problems: [String] = []
-        if let error = state.error { problems.append("the database does not take what is to be recorded: \(error)") }
+        if let error = state.error { problems.append("database writes fail: \(error)") }
         let silence = .now - state.wroteAt
         if silence > Self.patience {
-            problems.append("the last sign of life was written \(silence.components.seconds) s ago")
+            problems.append("the last heartbeat was written \(silence.components.seconds) s ago")
         }
         if let stall = Stall.find(in: progress(), limit: Self.patience) { problems.append("\(stall)") }
         return problems

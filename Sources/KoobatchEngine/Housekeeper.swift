@@ -3,9 +3,9 @@ public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
 
-/// Ends jobs whose time has passed, deletes those past the retention, and writes the daemon's sign of life.
+/// Ends jobs whose time has passed, deletes those past the retention, and writes the daemon's heartbeat.
 ///
-/// With each sign of life it wakes the stages that have work which is due, so that one whose bell was not heard goes on.
+/// With each heartbeat it wakes the stages that have work which is due, so that a lost wake-up delays nothing for longer.
 public struct Housekeeper: Service {
     private static let heartbeatInterval = Duration.seconds(10)
     /// Between two attempts to empty a large write-ahead log.
@@ -28,8 +28,8 @@ public struct Housekeeper: Service {
     ///   - retention: how long finished jobs are kept; `nil` keeps them for ever.
     ///   - rules: the bounds of what is put off.
     ///   - clock: what deletions and expiry go by.
-    ///   - health: told of every sign of life.
-    ///   - publish: called at every sign of life; makes public what was measured and returns it for the database.
+    ///   - health: told of every heartbeat.
+    ///   - publish: called at every heartbeat; makes public what was measured and returns it for the database.
     public init(
         retention: @escaping @Sendable () -> Duration?,
         rules: @escaping @Sendable () -> SubmissionRules,

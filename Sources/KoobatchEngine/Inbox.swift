@@ -1,10 +1,10 @@
 public import KoobatchCore
 import Synchronization
 
-/// What a stage waits on: values that are handed to it, a bell that says "look again", and the wish that it ends.
+/// What a stage waits on: values that are handed to it, a wake-up that says "look again", and the wish that it ends.
 ///
 /// One consumer takes everything that has come so far at once, which is what makes group commits possible. Values are
-/// never dropped; rings coalesce. It holds at most as many values as its stage has requests in flight.
+/// never dropped; wake-ups coalesce. It holds at most as many values as its stage has requests in flight.
 public final class Inbox<Element: Sendable>: Sendable {
     /// What was taken.
     public struct Mail: Sendable {
@@ -38,7 +38,7 @@ public final class Inbox<Element: Sendable>: Sendable {
         change { $0.elements.append(element) }
     }
 
-    /// Asks the stage to look again.
+    /// Wakes the stage.
     public func ring() {
         change { $0.isRung = true }
     }
@@ -62,7 +62,7 @@ public final class Inbox<Element: Sendable>: Sendable {
 
     /// Takes what has come, waiting until something has or until the time.
     ///
-    /// Not ended by cancellation: a stage hears of that through `stop()`, because it must take the answers to what it
+    /// Not ended by cancellation: a stage is told of that through `stop()`, because it must take the answers to what it
     /// has in flight.
     public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Mail {
         progress.waits(stage, atMost: deadline.map { time.pause(until: $0) })
@@ -71,7 +71,7 @@ public final class Inbox<Element: Sendable>: Sendable {
             await withTaskGroup { group in
                 group.addTask { await self.wait() }
                 group.addTask {
-                    // A time that has come counts as a ring, so that the other task ends whichever was first.
+                    // A time that has come counts as a wake-up, so that the other task ends whichever was first.
                     if await time.sleep(until: deadline) { self.ring() }
                 }
                 await group.next()
@@ -94,7 +94,7 @@ public final class Inbox<Element: Sendable>: Sendable {
         state.withLock { $0.elements }
     }
 
-    /// Notes in the midst of a long turn that it gets on.
+    /// Notes progress in the midst of a long batch.
     func getsOn() {
         progress.works(stage)
     }

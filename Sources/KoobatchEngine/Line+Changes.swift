@@ -20,7 +20,7 @@ extension Line {
                 at: now
             )
         } catch {
-            logger.warning("The state of the line is not recorded", metadata: [LogKeys.message: "\(error)"])
+            logger.warning("The state of the circuit is not recorded", metadata: [LogKeys.message: "\(error)"])
         }
     }
 
@@ -29,12 +29,12 @@ extension Line {
         case .open where wasUnproven, .closed(_, .unproven):
             break
         case .open:
-            logger.notice("Requests go freely again")
+            logger.notice("Circuit closed: requests flow again")
         case .closed(let until, let reason):
             let level: Logger.Level = reason == .credentials || reason == .refusal ? .error : .warning
             logger.log(
                 level: level,
-                "Requests pause",
+                "Circuit open: requests paused",
                 metadata: [
                     LogKeys.reason: "\(reason.rawValue)",
                     LogKeys.until: "\(until)",

@@ -3,7 +3,7 @@ public import KoobatchStore
 public import Logging
 import Synchronization
 
-/// The one line to the API that the submitter and the poller share: whether requests may go, and how many a second.
+/// Whether requests may be sent, and how many a second: shared by the submitter and the poller.
 ///
 /// See `LineState` and `RateLimit`; this keeps the two and writes what changes of them where people look.
 public final class Line: Sendable {
@@ -21,15 +21,15 @@ public final class Line: Sendable {
     let store: Store
     let logger: Logger
 
-    /// Creates a line as an earlier daemon left it.
+    /// Creates a gate in the state that an earlier daemon left.
     ///
     /// - Parameters:
-    ///   - backoff: how long the line stays closed, from the first time in a row to the longest.
+    ///   - backoff: how long the circuit stays open, from the first time in a row to the longest.
     ///   - ceiling: the operator's bound on requests per second.
     ///   - memory: what the earlier daemon knew.
     ///   - hasNewCredentials: whether there are credentials that have not been tried.
     ///   - store: where changes are written.
-    ///   - logger: for the openings and closings.
+    ///   - logger: for changes of the circuit.
     ///   - now: the time of creation.
     public init(
         backoff: Backoff,
@@ -78,7 +78,7 @@ public final class Line: Sendable {
     struct Admission: Sendable {
         /// How many.
         let places: Int
-        /// Whether the one request probes a closed line: its answer alone opens it or closes it for longer.
+        /// Whether the one request is the probe of an open circuit: its answer alone closes it or keeps it open.
         let isProbe: Bool
     }
 
@@ -92,7 +92,7 @@ public final class Line: Sendable {
                 state.line.credentialsChanged(at: now)
             }
             let places = state.rate.allowance(of: state.line.allowance(of: wanted, at: now), for: drawer, at: now)
-            // At once: what the other drawer does meanwhile must find the line as this one leaves it.
+            // At once: what the other drawer does meanwhile must find the circuit as this one leaves it.
             state.line.started(places)
             return Admission(places: places, isProbe: places > 0 && state.line.isProbing)
         }
@@ -129,17 +129,17 @@ public final class Line: Sendable {
         state.withLock { $0.line.isEndpointFailing }
     }
 
-    /// Takes in what an answer says of the line, and writes what has changed.
+    /// Applies the error policies to an answer, updates circuit and rate limit, and writes what has changed.
     ///
     /// - Parameters:
     ///   - failure: of the request; `nil` for one that was accepted.
     ///   - isProbe: whether the request was admitted as a probe. While one is out, the answers to requests that were sent
-    ///     before the line closed tell nothing of it.
+    ///     before the circuit opened tell nothing of it.
     ///   - isQuery: whether it was one for results.
     ///   - policies: what to do about the API's codes.
     ///   - service: told where only a policy says that the credentials are refused.
     ///   - now: the time of the answer.
-    /// - Returns: the failure as the policies judge it.
+    /// - Returns: the failure after the error policies are applied.
     func take(
         _ failure: ServiceFailure?,
         isProbe: Bool,

@@ -112,7 +112,7 @@ public struct Poller: Service {
         }
     }
 
-    /// Lets the line hear of the answers, as the error policies judge them.
+    /// Applies the error policies, then updates the request gate.
     private func judge(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
         guard !answers.isEmpty else { return }
         let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
@@ -163,7 +163,7 @@ public struct Poller: Service {
             } else if case .failure(let failure) = answer.result {
                 metadata[LogKeys.code] = "\(failure.errorCode)"
                 metadata[LogKeys.message] = "\(failure.message)"
-                logger.warning("Results could not be asked for", metadata: metadata)
+                logger.warning("Result query failed", metadata: metadata)
             } else if let ended = result.ended, ended > 0 {
                 metadata[LogKeys.instances] = "\(ended)"
                 logger.debug("Results recorded", metadata: metadata)

@@ -165,7 +165,7 @@ public struct Submitter: Service {
         }
     }
 
-    /// The answers as the error policies judge them; the line has heard of each then.
+    /// Applies the error policies, then updates the request gate.
     private func judge(
         _ answers: [SubmissionAnswer],
         probe: AttemptID?,
@@ -276,7 +276,8 @@ public struct Submitter: Service {
         case .decided(.accept): logger.debug("Chunk submitted", metadata: metadata)
         case .decided(.cancel), .decided(.split): logger.debug("Chunk not accepted", metadata: metadata)
         case .decided(.retry): logger.warning("Chunk will be retried", metadata: metadata)
-        case .decided(.hold): logger.error("Chunk on hold: a person decides", metadata: metadata)
+        case .decided(.hold):
+            logger.error("Chunk on hold; operator action required: see its row in chunks", metadata: metadata)
         // What the API refuses of an instance is its result, as the failure of a command is.
         case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata)
         case .decided(.fail): logger.error("Chunk failed", metadata: metadata)

@@ -24,7 +24,7 @@ struct Trouble {
         if text != current {
             current = text
             logger.error(
-                "The database does not take what is to be recorded; it is kept and tried again every second",
+                "Database write failed; retrying every second, nothing is lost",
                 metadata: [LogKeys.message: "\(text)", LogKeys.advice: "\(DatabaseAdvice.on(error))"]
             )
         }

@@ -19,7 +19,7 @@ extension ReportPage {
             facts.joined(separator: " ")
             + ", \(Format.count(repeats.retries)) of them again. "
             + (repeats.splits > 0
-                ? "\(Format.count(repeats.splits, "chunk")) halved to find the guilty instances. " : "")
+                ? "\(Format.count(repeats.splits, "chunk")) halved to find the instances that the API refuses. " : "")
             + "Results were asked for \(Format.count(repeats.polls, "time"))."
         let rows: [Markup] = report.requests.map { group in
             let took: Markup =

@@ -9,7 +9,7 @@ extension MaintenanceConnection {
         public let pid: Int?
         /// Its version.
         public let version: String?
-        /// Its last sign of life; there is one every 10 seconds.
+        /// Its last heartbeat; there is one every 10 seconds.
         public let heartbeat: Timestamp?
         /// When it stopped in order, if it did.
         public let stopped: Timestamp?
@@ -17,7 +17,7 @@ extension MaintenanceConnection {
         public let credentialsRefused: Bool
         /// The last failure that made requests pause.
         public let lastError: String?
-        /// What its clock was trusted for at its last sign of life: earlier than that while a leap forward is doubted.
+        /// What its clock was trusted for at its last heartbeat: earlier than that while a leap forward is doubted.
         public let trusted: Timestamp?
 
         /// Creates facts.

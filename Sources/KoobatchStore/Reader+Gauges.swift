@@ -5,13 +5,13 @@ public import KoobatchCore
 public struct DatabaseGauges: Sendable {
     /// What the daemon says of itself.
     public struct Daemon: Sendable {
-        /// Whether its sign of life is fresh.
+        /// Whether its heartbeat is fresh.
         public let isRunning: Bool
         /// Its version.
         public let version: String?
         /// When it last started.
         public let startedAt: Timestamp?
-        /// Its last sign of life.
+        /// Its last heartbeat.
         public let heartbeatAt: Timestamp?
         /// Requests per second in force; `nil` is unlimited.
         public let requestsPerSecond: Double?
@@ -19,7 +19,7 @@ public struct DatabaseGauges: Sendable {
         public let circuit: String
         /// `unknown`, `accepted` or `refused`.
         public let credentials: String
-        /// What it measured, as it wrote it at its last sign of life.
+        /// What it measured, as it wrote it at its last heartbeat.
         public let exposition: String?
     }
 

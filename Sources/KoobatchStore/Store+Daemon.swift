@@ -2,7 +2,7 @@ import GRDB
 public import KoobatchCore
 
 extension Store {
-    /// What an earlier daemon knew of the line.
+    /// What an earlier daemon knew of the circuit and the rate limit.
     public struct LineMemory: Hashable, Sendable {
         /// The rate that it had learned, in requests per second.
         public let requestsPerSecond: Double?
@@ -14,7 +14,7 @@ extension Store {
         public let trustedAt: Timestamp?
     }
 
-    /// Reads what an earlier daemon knew of the line; before `daemonStarted`.
+    /// Reads what an earlier daemon knew of the circuit and the rate limit; before `daemonStarted`.
     public func lineMemory() async throws -> LineMemory {
         try await read { db in
             let row = try Row.fetchOne(
@@ -109,10 +109,10 @@ extension Store {
         lock?.note { $0.heartbeat = now }
     }
 
-    /// Writes how the line stands, for `daemon` and `why`.
+    /// Writes the state of the circuit, for `daemon` and `why`.
     ///
     /// - Parameters:
-    ///   - line: how it stands.
+    ///   - line: its state.
     ///   - requestsPerSecond: the rate in force.
     ///   - failure: what closed it; `nil` leaves the last error as it was.
     ///   - now: the time of the change.

@@ -52,7 +52,7 @@ enum MetricNames {
             MetricFamily(
                 "koobatch_daemon_up",
                 .gauge,
-                help: "Whether the daemon runs, as its sign of life says: 1 or 0.",
+                help: "Whether the daemon runs, as its heartbeat says: 1 or 0.",
                 value: daemon.isRunning ? 1 : 0
             ),
             MetricFamily(
@@ -74,7 +74,7 @@ enum MetricNames {
                 MetricFamily(
                     "koobatch_daemon_heartbeat_timestamp_seconds",
                     .gauge,
-                    help: "The daemon's last sign of life, in seconds since 1970.",
+                    help: "The daemon's last heartbeat, in seconds since 1970.",
                     value: Double(heartbeat.millisecondsSinceEpoch) / 1_000
                 )
             )

@@ -3,7 +3,7 @@ import Synchronization
 
 /// What systemd is told of the daemon, by the protocol of `sd_notify(3)`; nothing where systemd did not start it.
 final class ServiceManager: Sendable {
-    /// How often systemd wants to hear that the daemon gets on; `nil` if it does not watch this process
+    /// How often systemd expects the watchdog keep-alive; `nil` if it does not watch this process
     /// (`sd_watchdog_enabled(3)`).
     let watchdogInterval: Duration?
     private let socketPath: String?
@@ -50,7 +50,7 @@ final class ServiceManager: Sendable {
         send("RELOADING=1\nMONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)")
     }
 
-    /// The daemon gets on with its work.
+    /// The watchdog keep-alive.
     func alive() {
         send("WATCHDOG=1")
     }

@@ -53,7 +53,7 @@ struct Submit: AsyncParsableCommand {
     )
     var column: String?
 
-    @Flag(help: "Take ids that stand more than once, once.")
+    @Flag(help: "Ignore duplicate ids.")
     var unique = false
 
     @OptionGroup(title: "Settings of the job") var settings: JobOptions

@@ -2,7 +2,7 @@ import KoobatchCore
 import Logging
 import ServiceLifecycle
 
-/// Tells systemd that the engine gets on with its work, for as long as it does.
+/// Sends systemd the watchdog keep-alive for as long as the engine makes progress.
 ///
 /// A stall is logged with what stands still; systemd hears nothing more then, and restarts the daemon.
 struct Watchdog: Service {
@@ -54,11 +54,11 @@ struct Watchdog: Service {
             let stall = Stall.find(in: progress(), limit: limit)
             if let stall, !isStalled {
                 logger.critical(
-                    "The daemon does not get on with its work; systemd is to restart it",
+                    "Daemon stalled; withholding the watchdog keep-alive",
                     metadata: ["stall": "\(stall)"]
                 )
             } else if stall == nil, isStalled {
-                logger.notice("The daemon gets on with its work again")
+                logger.notice("Daemon works again; sending the watchdog keep-alive")
             }
             isStalled = stall != nil
             if !isStalled { serviceManager.alive() }

@@ -146,8 +146,8 @@ struct InstanceListTests {
     @Test func `ids that stand more than once are named with their lines, or taken once`() throws {
         let list = try Self.parse("a\nb\na\n\nc\nb\na\nd\nd\ne\ne\nf\nf\ng\ng\n")
         let expected = InstanceListError(
-            #"instances stand more than once: "a" on lines 1 and 3, "b" on lines 2 and 6, "a" on lines 1 and 7, "#
-                + #""d" on lines 8 and 9, "e" on lines 10 and 11, and 2 more; --unique takes each once"#
+            #"duplicate instances: "a" on lines 1 and 3, "b" on lines 2 and 6, "a" on lines 1 and 7, "#
+                + #""d" on lines 8 and 9, "e" on lines 10 and 11, and 2 more; --unique ignores duplicates"#
         )
         #expect(throws: expected) { try list.checkDistinct() }
         #expect(list.unique().ids == ["a", "b", "c", "d", "e", "f", "g"])

@@ -68,7 +68,7 @@ struct CommandTests {
         (["--instances", "a", "--on-unknown", "x"], "on_unknown: retry, hold or fail", 1),
         (
             ["--instances", "a,b,a"],
-            #"instances stand more than once: "a" on elements 1 and 3; --unique takes each once"#, 1
+            #"duplicate instances: "a" on elements 1 and 3; --unique ignores duplicates"#, 1
         ),
         (["--instances-file", "/nonexistent"], "/nonexistent: No such file or directory", 1),
         (["-"], "standard input: there is no instance in it", 1),

@@ -42,10 +42,8 @@ struct CrashTests {
         try koobatch.start()
         try koobatch.wait(
             for: """
-                SELECT count(*) = 0
-                  FROM chunks
-                 WHERE state NOT IN ('finished', 'unknown')
-                   AND (SELECT count(*) = 0 FROM job_progress WHERE planned < total)
+                SELECT NOT EXISTS (SELECT 1 FROM chunks WHERE state NOT IN ('finished', 'unknown'))
+                   AND NOT EXISTS (SELECT 1 FROM job_progress WHERE planned < total)
                 """
         )
         #expect(try koobatch.stop() == 0)
@@ -55,17 +53,16 @@ struct CrashTests {
         try truth.expectMappingsMatchJournal(answersMayBeLost: true)
         try truth.expectEveryRequestIsAnAttempt()
         try truth.expectRepetitionsOnlyAfterUnknown()
-        #expect(
-            try koobatch.shell.rows(
-                """
-                SELECT s.id, s.state, s.state_reason, s.total, s.succeeded, s.failed, s.unknown
-                  FROM job_status AS s
-                  JOIN command_jobs AS j ON j.id = s.id
-                 WHERE j.on_unknown = 'retry'
-                   AND s.state <> 'succeeded'
-                """
-            ).isEmpty
+        let unfinished = try koobatch.shell.rows(
+            """
+            SELECT s.id, s.state, s.state_reason, s.total, s.succeeded, s.failed, s.unknown
+              FROM job_status AS s
+              JOIN command_jobs AS j ON j.id = s.id
+             WHERE j.on_unknown = 'retry'
+               AND s.state <> 'succeeded'
+            """
         )
+        #expect(unfinished.isEmpty, "\(unfinished)")
         // At most once, whatever happened.
         let held = Set(
             try koobatch.shell.rows(

@@ -103,6 +103,6 @@ struct CredentialTests {
         #expect(try koobatch.shell.run("SELECT instance_id FROM instance_status WHERE state = 'rejected'") == "i5")
         #expect(try koobatch.shell.run("SELECT DISTINCT outcome FROM attempts ORDER BY 1") == "accepted\nrefused")
         #expect(try koobatch.shell.run("SELECT credentials FROM daemon") == "accepted")
-        #expect(try !#require(koobatch.daemon).errors.contains("Requests pause"))
+        #expect(try !#require(koobatch.daemon).errors.contains("Circuit open: requests paused"))
     }
 }

@@ -61,7 +61,7 @@ struct SecrecyTests {
 
         let said = try daemon.output + daemon.errors
         #expect(said.contains("Chunk submitted"))
-        #expect(said.contains("Requests pause"))
+        #expect(said.contains("Circuit open: requests paused"))
         for text in [said, try koobatch.shell.run(".dump")] {
             #expect(!text.contains(method.secrets.wrong))
             #expect(!text.contains(method.secrets.right))

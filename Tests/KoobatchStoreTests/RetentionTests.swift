@@ -152,7 +152,7 @@ struct RetentionTests {
         #expect(try Self.changed(path) == before)
     }
 
-    @Test("the log that a long reader made grow is cut down by signs of life once the reader is gone")
+    @Test("the log that a long reader made grow is cut down by heartbeats once the reader is gone")
     mutating func longReader() async throws {
         let reader = try TestDatabase.current().observer()
         try await reader.user("BEGIN")

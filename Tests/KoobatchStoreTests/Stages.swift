@@ -127,7 +127,7 @@ enum Stages {
         )
     }
 
-    /// The answer is lost and a person decides.
+    /// The answer is lost and an operator decides.
     static func lose(_ chunk: Int) -> String {
         change(
             chunk,

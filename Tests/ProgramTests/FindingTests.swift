@@ -30,24 +30,24 @@ struct FindingTests {
         )
     }
 
-    @Test("a daemon at work is as it should be; one that gives no sign of life is not")
+    @Test("a daemon at work is as it should be; one that gives no heartbeat is not")
     func daemonAtWork() {
         #expect(Self.daemon(owner: "pid 7", heartbeat: -29).map(\.level) == [.ok])
         let silent = Self.daemon(owner: "pid 7", heartbeat: -30)
         #expect(silent.map(\.level) == [.warning])
-        let words = "pid 7 holds the database and gives no sign of life since 2027"
+        let words = "pid 7 holds the database and has written no heartbeat since 2027"
         #expect(silent.map(\.message).joined().contains(words))
         #expect(Self.daemon(owner: "pid 7", heartbeat: nil)[0].message.contains("since its start"))
     }
 
     @Test("a daemon that does not run is told with what is known of the last one")
     func noDaemon() {
-        #expect(Self.daemon(heartbeat: -5)[0].message.contains("its last sign of life is of"))
+        #expect(Self.daemon(heartbeat: -5)[0].message.contains("its last heartbeat is of"))
         #expect(Self.daemon(heartbeat: -5, stopped: true)[0].message.contains("it stopped at"))
         #expect(Self.daemon(heartbeat: nil)[0].message.contains("there never was one"))
     }
 
-    @Test("a sign of life from the future means a clock that was set back")
+    @Test("a heartbeat from the future means a clock that was set back")
     func future() {
         #expect(Self.daemon(owner: "pid 7", heartbeat: 5).map(\.check) == ["daemon"])
         let found = Self.daemon(owner: "pid 7", heartbeat: 6)

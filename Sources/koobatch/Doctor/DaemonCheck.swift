@@ -2,7 +2,7 @@ import KoobatchCore
 import KoobatchEngine
 import KoobatchStore
 
-/// The daemon: whether one runs, and whether it gets on.
+/// The daemon: whether one runs, and whether it makes progress.
 struct DaemonCheck: DoctorCheck {
     private static let name = "daemon"
     private static let freshness = Duration.seconds(30)
@@ -44,7 +44,7 @@ struct DaemonCheck: DoctorCheck {
                 findings.append(
                     .warning(
                         name,
-                        "\(owner) holds the database and gives no sign of life since \(Self.words(facts.heartbeat))",
+                        "\(owner) holds the database and has written no heartbeat since \(Self.words(facts.heartbeat))",
                         advice: "See its log: journalctl -u koobatch. Somebody may keep the database locked."
                     )
                 )
@@ -54,7 +54,7 @@ struct DaemonCheck: DoctorCheck {
             findings.append(
                 .warning(
                     name,
-                    "none is running; \(last ?? facts.heartbeat.map { "its last sign of life is of \($0)" } ?? "there never was one")",
+                    "none is running; \(last ?? facts.heartbeat.map { "its last heartbeat is of \($0)" } ?? "there never was one")",
                     advice: "Start it: sudo systemctl start koobatch. Without it nothing is sent."
                 )
             )
@@ -63,7 +63,7 @@ struct DaemonCheck: DoctorCheck {
             findings.append(
                 .problem(
                     "clock",
-                    "the last sign of life, \(Self.words(facts.heartbeat)), is in the future: the clock was set back",
+                    "the last heartbeat, \(Self.words(facts.heartbeat)), is in the future: the clock was set back",
                     advice: "Set the clock (timedatectl); what is due by a wrong clock is sent at the wrong time."
                 )
             )

@@ -77,7 +77,7 @@ struct InstanceList: Sendable {
         guard repeated > 0 else { return }
         let more = repeated > faults.count ? ", and \(repeated - faults.count) more" : ""
         throw InstanceListError(
-            "instances stand more than once: \(faults.joined(separator: ", "))\(more); --unique takes each once"
+            "duplicate instances: \(faults.joined(separator: ", "))\(more); --unique ignores duplicates"
         )
     }
 }
