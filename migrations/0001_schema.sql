@@ -960,7 +960,7 @@ SELECT command_job_id, NULL AS chunk_id, blocker,
            WHEN 'run_at' THEN 'not before run_at, ' || run_at
            WHEN 'daemon' THEN 'the daemon is not running' || coalesce(', last seen ' || heartbeat_at, '')
                               || '; start it with koobatch run'
-           WHEN 'clock' THEN 'the system clock jumped forward, beyond expires_at; it is judged when the clock has proved right'
+           WHEN 'clock' THEN 'the system clock jumped forward, beyond expires_at; it is classified when the clock has proved right'
            WHEN 'results' THEN 'everything is sent; chunks whose results are awaited: ' || in_flight_chunks
            WHEN 'hold' THEN 'chunks on hold, because their answers were lost: ' || held_chunks
                             || '; operator action required: see the chunk''s row in chunks'

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import NIOCore
 
-/// The body of a submission, judged by the documented rules.
+/// The body of a submission, classified by the documented rules.
 struct SubmitBody: Sendable {
     let text: SubmittedText
     /// The first rule that the body breaks.

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 extension KooPhoneClient {
     /// `POST /v1/instances/async-command`.
-    public func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
+    public func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitResponse {
         let answer = try await send(
             .POST,
             "/v1/instances/async-command",

@@ -164,7 +164,7 @@ extension KooPhoneClient {
         body: [UInt8] = [],
         isFresh: Bool = false,
         reader: (Redactor) -> Reader,
-        look: (Answer) -> Void = { _ in }
+        look: (HTTPAnswer) -> Void = { _ in }
     ) async throws(ServiceFailure) -> Reader.Content {
         guard !Task.isCancelled else { throw TransportFailure.interruptedBefore }
         var request = HTTPClientRequest(url: configuration.endpoint.url + path)
@@ -200,7 +200,7 @@ extension KooPhoneClient {
         _ request: HTTPClientRequest,
         body: [UInt8],
         isFresh: Bool
-    ) async throws(ServiceFailure) -> Answer {
+    ) async throws(ServiceFailure) -> HTTPAnswer {
         let mark = SendingMark()
         var request = request
         if !body.isEmpty {
@@ -211,7 +211,7 @@ extension KooPhoneClient {
         do {
             return try await withTimeout(configuration.timeout, pause: pause) {
                 let response = try await http.execute(marked, deadline: .distantFuture)
-                return try await Answer(response, longest: Self.longestAnswer)
+                return try await HTTPAnswer(response, longest: Self.longestAnswer)
             }
         } catch {
             throw TransportFailure(

@@ -130,7 +130,7 @@ struct SubmissionReader: DataReader {
     /// An instance that is mapped to two jobs counts as missing, because which of them is its own cannot be known, and so do
     /// two instances that are mapped to one. An answer that names none of the instances is that of another request; so is, as
     /// far as can be told, one that names others beside them and contradicts itself.
-    func content() throws(ServiceFailure) -> (accepted: SubmitAnswer, extras: Int) {
+    func content() throws(ServiceFailure) -> (accepted: SubmitResponse, extras: Int) {
         guard let taskID else { throw .badAnswer("data.task_id is missing", status: 200) }
         guard PlainText.isIdentifier(taskID, longest: Self.longestTaskID), !redactor.isIn(taskID) else {
             let shown = redactor.shown(taskID, to: 64)
@@ -156,7 +156,7 @@ struct SubmissionReader: DataReader {
         return (answer(taskID, usable), foreign.count)
     }
 
-    private func answer(_ taskID: String, _ usable: [Range<Int>]) -> SubmitAnswer {
+    private func answer(_ taskID: String, _ usable: [Range<Int>]) -> SubmitResponse {
         var text: [UInt8] = [UInt8(ascii: "[")]
         text.reserveCapacity(names.count + 4 * usable.count + 1)
         var missing: [Int] = []
@@ -170,7 +170,7 @@ struct SubmissionReader: DataReader {
             }
         }
         text.append(UInt8(ascii: "]"))
-        return SubmitAnswer(taskID: taskID, jobIDs: String(decoding: text, as: UTF8.self), missing: missing)
+        return SubmitResponse(taskID: taskID, jobIDs: String(decoding: text, as: UTF8.self), missing: missing)
     }
 
     /// The job ids without those of an instance that has two, and without those that two instances have.

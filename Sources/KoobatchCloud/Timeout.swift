@@ -11,7 +11,7 @@ private let mostLooks = 5
 /// How late a timer may be in a process that runs.
 private let punctuality = Duration.milliseconds(100)
 
-private enum Ending<Value: Sendable>: Sendable {
+private enum Outcome<Value: Sendable>: Sendable {
     case finished(Result<Value, any Error>)
     case timeIsUp
     case timerStopped
@@ -35,7 +35,7 @@ func withTimeout<Value: Sendable>(
     pause: @escaping Pause,
     _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
-    let result = await withTaskGroup(of: Ending<Value>.self) { group -> Result<Value, any Error> in
+    let result = await withTaskGroup(of: Outcome<Value>.self) { group -> Result<Value, any Error> in
         group.addTask {
             do {
                 return .finished(.success(try await operation()))

@@ -8,7 +8,7 @@ public protocol CommandService: Sendable {
     /// outcome `.unknown` unless nothing had been sent yet.
     ///
     /// - Throws: the failure, classified by whether the request may have been acted on.
-    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer
+    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitResponse
 
     /// Asks for the results of a task. Harmless to repeat.
     ///
@@ -50,7 +50,7 @@ public struct SubmitRequest: Hashable, Sendable {
 }
 
 /// The API's acceptance of a request.
-public struct SubmitAnswer: Hashable, Sendable {
+public struct SubmitResponse: Hashable, Sendable {
     /// The task, 1 to 32 characters.
     public let taskID: String
     /// A JSON array of the `job_id` of each instance in the order of the request, all of them different; `null` where the

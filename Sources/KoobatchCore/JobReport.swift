@@ -11,7 +11,7 @@ public struct JobReport: Hashable, Sendable {
     /// How many distinct results there are.
     public let distinctOutputs: Int
     /// The first instances that failed, were rejected or whose fate is unknown.
-    public let troubled: [TroubledInstance]
+    public let unsuccessful: [UnsuccessfulInstance]
     /// Requests by what came of them, commonest first.
     public let requests: [RequestGroup]
     /// Chunks that were sent more than once, and the requests beyond their first.
@@ -26,7 +26,7 @@ public struct JobReport: Hashable, Sendable {
         durations: [DurationCount],
         outputs: [Output],
         distinctOutputs: Int,
-        troubled: [TroubledInstance],
+        unsuccessful: [UnsuccessfulInstance],
         requests: [RequestGroup],
         repeats: Repeats,
         readAt: Timestamp
@@ -36,7 +36,7 @@ public struct JobReport: Hashable, Sendable {
         self.durations = durations
         self.outputs = outputs
         self.distinctOutputs = distinctOutputs
-        self.troubled = troubled
+        self.unsuccessful = unsuccessful
         self.requests = requests
         self.repeats = repeats
         self.readAt = readAt
@@ -119,7 +119,7 @@ public struct JobReport: Hashable, Sendable {
     }
 
     /// An instance that did not succeed.
-    public struct TroubledInstance: Hashable, Sendable {
+    public struct UnsuccessfulInstance: Hashable, Sendable {
         /// Its id.
         public let instance: String
         /// The chunk that it is in.

@@ -8,7 +8,7 @@ public struct PollSchedule: Hashable, Sendable {
     public let resultTimeout: Duration
 
     /// Tasks of a job in flight that find out how long its results take, while that is not known.
-    public static let scouts = 2
+    public static let probeTasks = 2
 
     private static let shareOfAge = 0.15
 
@@ -23,10 +23,10 @@ public struct PollSchedule: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - typical: how long results of this job have been taking, if that is known.
-    ///   - isScout: whether this task is one of the few that find out; the others wait for what they find, four times
+    ///   - isProbe: whether this task is one of the few that find out; the others wait for what they find, four times
     ///     `maxDelay` at most.
-    public func firstDelay(typical: Duration?, isScout: Bool) -> Duration {
-        guard let typical else { return isScout ? initialDelay : longestFirstDelay }
+    public func firstDelay(typical: Duration?, isProbe: Bool) -> Duration {
+        guard let typical else { return isProbe ? initialDelay : longestFirstDelay }
         return max(initialDelay, min(typical, longestFirstDelay))
     }
 
@@ -80,7 +80,7 @@ extension PollDecision {
     ///   - polls: queries so far, this one included.
     ///   - age: of the task.
     ///   - typical: how long results of this job have been taking, if that is known.
-    ///   - deadline: when results count as never coming; judged by `trusted`.
+    ///   - deadline: when results count as never coming; classified by `trusted`.
     ///   - schedule: delays between queries.
     ///   - policies: what to do about the API's codes; of a query's, `fail` means that the task has no results to give.
     ///   - trusted: what the clock is trusted for, which is less than `now` while a leap of it is doubted; `nil`: `now`.

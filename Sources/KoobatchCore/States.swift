@@ -2,18 +2,18 @@
 ///
 /// The schema enforces it for what people write, the store's guarded statements keep it for the daemon; tests hold them
 /// against each other, pair by pair.
-public protocol State: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
+public protocol LifecycleState: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
     /// The states that may follow this one.
     var successors: Set<Self> { get }
 }
 
-extension State {
+extension LifecycleState {
     /// Whether nothing follows by itself.
     public var isFinal: Bool { successors.isEmpty }
 }
 
 /// The state of a command job.
-public enum CommandJobState: String, State {
+public enum CommandJobState: String, LifecycleState {
     /// Inserted, nothing sent.
     case queued
     /// Planned, at least in part.
@@ -52,7 +52,7 @@ public enum CommandJobState: String, State {
 }
 
 /// The state of a chunk.
-public enum ChunkState: String, State {
+public enum ChunkState: String, LifecycleState {
     /// Waits for its next attempt.
     case pending
     /// A request is about to be sent or was sent, and its answer is not recorded yet.
@@ -83,7 +83,7 @@ public enum ChunkState: String, State {
 }
 
 /// The state of one instance of a command job.
-public enum InstanceState: String, State {
+public enum InstanceState: String, LifecycleState {
     /// Nothing was accepted for it yet.
     case pending
     /// Accepted with a `job_id`; its result is awaited.

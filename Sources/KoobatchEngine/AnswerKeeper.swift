@@ -42,7 +42,7 @@ struct AnswerKeeper {
     private var failure: String?
 
     /// - Parameter spooled: answers that the spool has already.
-    init(spool: AnswerSpool, spooled: [SubmissionAnswer], losses: Losses, logger: Logger) {
+    init(spool: AnswerSpool, spooled: [AttemptResult], losses: Losses, logger: Logger) {
         self.spool = spool
         self.losses = losses
         self.logger = logger
@@ -50,7 +50,7 @@ struct AnswerKeeper {
     }
 
     /// Spools answers, each of them once; where that fails, each acceptance is logged once.
-    mutating func keep(_ answers: [SubmissionAnswer]) async {
+    mutating func keep(_ answers: [AttemptResult]) async {
         let new = answers.filter { !spooled.contains($0.claim.attempt) }
         if new.isEmpty { return }
         do {
@@ -85,12 +85,12 @@ struct AnswerKeeper {
     var keepsAny: Bool { !(spooled.isEmpty && logged.isEmpty) }
 
     /// Logs every acceptance that is left to the next daemon, each of them once.
-    mutating func tell(_ answers: [SubmissionAnswer]) {
+    mutating func tell(_ answers: [AttemptResult]) {
         for answer in answers where answer.isAccepted { log(answer) }
     }
 
     /// Throws `Unsaved` where the spool did not take all acceptances.
-    func requireSaved(_ answers: [SubmissionAnswer]) throws {
+    func requireSaved(_ answers: [AttemptResult]) throws {
         let unsaved = answers.count { $0.isAccepted && !spooled.contains($0.claim.attempt) }
         if unsaved == 0 { return }
         let loss = Unsaved(count: unsaved, path: spool.path, reason: failure ?? "")
@@ -98,7 +98,7 @@ struct AnswerKeeper {
         throw loss
     }
 
-    private mutating func log(_ answer: SubmissionAnswer) {
+    private mutating func log(_ answer: AttemptResult) {
         guard logged.insert(answer.claim.attempt).inserted else { return }
         var metadata = answer.metadata(withJobIDs: true)
         if spooled.contains(answer.claim.attempt) {

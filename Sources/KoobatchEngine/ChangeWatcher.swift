@@ -20,13 +20,13 @@ public struct ChangeWatcher: Service {
     static let looks: [Duration] = [0, 1, 1, 2, 2, 4, 8, 16, 32, 64].map { .milliseconds($0) }
 
     private let store: Store
-    private let inboxes: Inboxes
+    private let queues: StageQueues
     private let logger: Logger
 
     /// Creates a watcher; it does nothing before `run()`.
-    public init(store: Store, inboxes: Inboxes, logger: Logger) {
+    public init(store: Store, queues: StageQueues, logger: Logger) {
         self.store = store
-        self.inboxes = inboxes
+        self.queues = queues
         self.logger = logger
     }
 
@@ -106,14 +106,14 @@ public struct ChangeWatcher: Service {
     /// - Throws: `StoreError` when a file of the database is not in its place any more.
     func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async throws {
         var last: Int64?
-        var trouble = Trouble(logger: logger)
-        inboxes.progress.waits(.watcher, atMost: interval)
-        defer { inboxes.progress.ended(.watcher) }
+        var trouble = DatabaseErrorReporter(logger: logger)
+        queues.progress.waits(.watcher, atMost: interval)
+        defer { queues.progress.ended(.watcher) }
         for await _ in triggers {
-            inboxes.progress.works(.watcher)
+            queues.progress.works(.watcher)
             do {
                 let counter = try await store.foreignChangeCounter()
-                if counter != last { inboxes.ringAll() }
+                if counter != last { queues.wakeAll() }
                 last = counter
                 trouble.passed()
             } catch let error as StoreError {
@@ -121,7 +121,7 @@ public struct ChangeWatcher: Service {
             } catch {
                 _ = trouble.failed(error)
             }
-            inboxes.progress.waits(.watcher, atMost: interval)
+            queues.progress.waits(.watcher, atMost: interval)
         }
     }
 }

@@ -7,8 +7,8 @@ extension Engine {
     /// Whether results are polled stays as it was until a restart.
     public func change(to configuration: Configuration) {
         let new = settings.change(to: configuration)
-        line.change(backoff: new.rules.backoff, ceiling: new.requestsPerSecond)
-        inboxes.ringAll()
+        gate.change(backoff: new.rules.backoff, ceiling: new.requestsPerSecond)
+        queues.wakeAll()
     }
 
     /// Has the database wait for nobody else's lock any longer than until then, because the daemon is to have ended.
@@ -18,14 +18,14 @@ extension Engine {
 
     /// How far the stages have come, for the watchdog; answers at once, whatever the database does.
     public func progress() -> ProgressReport {
-        ProgressReport(of: inboxes.progress, store)
+        ProgressReport(of: queues.progress, store)
     }
 
     /// A number that grows with every turn of the stages that move jobs: while it stays, nothing happens.
-    public var turns: Int { inboxes.progress.turns }
+    public var turns: Int { queues.progress.turns }
 
     /// Why no request goes to the API, and until when as far as that is known; `nil` while they go.
-    public var pause: (reason: LineState.Reason, until: Timestamp?)? { line.closed }
+    public var pause: (reason: CircuitBreaker.Reason, until: Timestamp?)? { gate.pause }
 
     /// What there is to do.
     public func activity() async throws -> Store.Activity {

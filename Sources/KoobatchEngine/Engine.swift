@@ -39,8 +39,8 @@ public struct Engine: Sendable {
     /// How the stages are.
     public let health: Health
     let settings: EngineSettings
-    let inboxes: Inboxes
-    let line: Line
+    let queues: StageQueues
+    let gate: RequestGate
     let store: Store
     private let time: EngineTime
     private let clock: ClockWatch
@@ -60,7 +60,7 @@ public struct Engine: Sendable {
         configuration: Configuration,
         store: Store,
         service: any CommandService,
-        memory: Store.LineMemory,
+        memory: Store.GateMemory,
         time: EngineTime,
         logger: Logger,
         publish: @escaping @Sendable () async -> String? = { nil }
@@ -69,10 +69,10 @@ public struct Engine: Sendable {
         self.time = time
         self.logger = logger
         let settings = EngineSettings(configuration)
-        let inboxes = Inboxes()
+        let queues = StageQueues()
         let service = MeasuredService(service)
-        health = Health { ProgressReport(of: inboxes.progress, store) }
-        let line = Line(
+        health = Health { ProgressReport(of: queues.progress, store) }
+        let gate = RequestGate(
             backoff: configuration.rules.backoff,
             ceiling: configuration.requestsPerSecond,
             memory: memory,
@@ -88,20 +88,20 @@ public struct Engine: Sendable {
             logger: logger
         )
         var services: [any Service] = [
-            Announcer(store: store, inboxes: inboxes, time: time, logger: logger),
+            JobCompletionLogger(store: store, queues: queues, time: time, logger: logger),
             Housekeeper(
                 retention: { settings.current.retention },
                 rules: { settings.current.rules },
                 store: store,
-                inboxes: inboxes,
-                line: line,
+                queues: queues,
+                gate: gate,
                 time: time,
                 clock: clock,
                 logger: logger,
                 health: health,
                 publish: publish
             ),
-            ChangeWatcher(store: store, inboxes: inboxes, logger: logger),
+            ChangeWatcher(store: store, queues: queues, logger: logger),
         ]
         if let schedule = configuration.rules.polling {
             services.append(
@@ -112,8 +112,8 @@ public struct Engine: Sendable {
                     },
                     store: store,
                     service: service,
-                    inboxes: inboxes,
-                    line: line,
+                    queues: queues,
+                    gate: gate,
                     time: time,
                     clock: clock,
                     logger: logger
@@ -128,8 +128,8 @@ public struct Engine: Sendable {
                 },
                 store: store,
                 service: service,
-                inboxes: inboxes,
-                line: line,
+                queues: queues,
+                gate: gate,
                 time: time,
                 logger: logger
             )
@@ -138,15 +138,15 @@ public struct Engine: Sendable {
             Planner(
                 chunkSize: { settings.current.chunkSize },
                 store: store,
-                inboxes: inboxes,
+                queues: queues,
                 time: time,
                 logger: logger
             )
         )
         self.services = services
         self.settings = settings
-        self.inboxes = inboxes
-        self.line = line
+        self.queues = queues
+        self.gate = gate
         self.clock = clock
     }
 
@@ -166,13 +166,13 @@ public struct Engine: Sendable {
             generator: SystemRandomNumberGenerator()
         )
         log(beginning.intake)
-        for answer in beginning.intake.kept { inboxes.submitter.put(answer) }
+        for answer in beginning.intake.kept { queues.submitter.put(answer) }
         return beginning
     }
 
     /// Throws where acceptances were left at the end that neither the database nor the spool has taken.
     public func requireSaved() throws {
-        try inboxes.losses.require()
+        try queues.losses.require()
     }
 
     /// Notes that the daemon has stopped in order, after the services have ended.

@@ -78,7 +78,7 @@ struct MeasuredService: CommandService {
 
     func renewCredentials() { service.renewCredentials() }
 
-    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
+    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitResponse {
         try await measured(.submit) { () async throws(ServiceFailure) in try await service.submit(request) }
     }
 

@@ -14,8 +14,8 @@ public struct Housekeeper: Service {
     private let retention: @Sendable () -> Duration?
     private let rules: @Sendable () -> SubmissionRules
     private let store: Store
-    private let inboxes: Inboxes
-    private let line: Line
+    private let queues: StageQueues
+    private let gate: RequestGate
     private let time: EngineTime
     private let clock: ClockWatch
     private let logger: Logger
@@ -34,8 +34,8 @@ public struct Housekeeper: Service {
         retention: @escaping @Sendable () -> Duration?,
         rules: @escaping @Sendable () -> SubmissionRules,
         store: Store,
-        inboxes: Inboxes,
-        line: Line,
+        queues: StageQueues,
+        gate: RequestGate,
         time: EngineTime,
         clock: ClockWatch,
         logger: Logger,
@@ -45,8 +45,8 @@ public struct Housekeeper: Service {
         self.retention = retention
         self.rules = rules
         self.store = store
-        self.inboxes = inboxes
-        self.line = line
+        self.queues = queues
+        self.gate = gate
         self.time = time
         self.clock = clock
         self.logger = logger
@@ -58,20 +58,20 @@ public struct Housekeeper: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.housekeeper.stoppingWithTask {
+        try await queues.housekeeper.stoppingWithTask {
             var heartbeatDue = time.uptime
             var isCleaning = true
             var wasSet = false
             var wakeAt = time.now
-            var trouble = Trouble(logger: logger)
+            var trouble = DatabaseErrorReporter(logger: logger)
             var growth = LogGrowth(logger: logger)
-            while await !inboxes.housekeeper.take(until: wakeAt, time: time).isStopping {
+            while await !queues.housekeeper.take(until: wakeAt, time: time).isStopping {
                 let (now, uptime, trusted) = (time.now, time.uptime, clock.trustedNow())
                 wasSet = clock.takeWasSet() || wasSet
                 do {
                     if uptime >= heartbeatDue || wasSet {
                         try await store.heartbeat(
-                            requestsPerSecond: line.requestsPerSecond,
+                            requestsPerSecond: gate.requestsPerSecond,
                             exposition: await publish(),
                             trusted: trusted,
                             at: now
@@ -80,7 +80,7 @@ public struct Housekeeper: Service {
                         heartbeatDue = uptime + Self.heartbeatInterval
                         isCleaning = true
                         if wasSet { try await store.boundDefaultRunTimes(at: now) }
-                        if try await store.boundDueTimes(by: rules(), at: now) || wasSet { inboxes.ringAll() }
+                        if try await store.boundDueTimes(by: rules(), at: now) || wasSet { queues.wakeAll() }
                         wasSet = false
                         try await wakeWhatIsDue(at: now)
                     }
@@ -88,7 +88,7 @@ public struct Housekeeper: Service {
                     for job in expired {
                         logger.warning("Job expired", metadata: [LogKeys.jobID: "\(job.rawValue)"])
                     }
-                    if !expired.isEmpty { inboxes.announcer.ring() }
+                    if !expired.isEmpty { queues.jobLogger.wake() }
                     if isCleaning { isCleaning = try await deleteSlice(at: trusted) }
                     let log = try await store.emptyLog()
                     growth.noted(log)
@@ -109,12 +109,12 @@ public struct Housekeeper: Service {
 
     private func wakeWhatIsDue(at now: Timestamp) async throws {
         let due = try await store.dueWork(at: now)
-        inboxes.progress.noteDue(due.planning, .planner)
-        inboxes.progress.noteDue(due.submission, .submitter)
-        inboxes.progress.noteDue(due.polling, .poller)
-        if due.planning { inboxes.planner.ring() }
-        if due.submission { inboxes.submitter.ring() }
-        if due.polling { inboxes.poller.ring() }
+        queues.progress.noteDue(due.planning, .planner)
+        queues.progress.noteDue(due.submission, .submitter)
+        queues.progress.noteDue(due.polling, .poller)
+        if due.planning { queues.planner.wake() }
+        if due.submission { queues.submitter.wake() }
+        if due.polling { queues.poller.wake() }
     }
 
     /// Deletes a little of what is past the retention; `false` when there is nothing.

@@ -13,7 +13,7 @@ public struct Planner: Service {
     private let settings: @Sendable () -> Int
     private var chunkSize: Int { settings() }
     private let store: Store
-    private let inboxes: Inboxes
+    private let queues: StageQueues
     private let time: EngineTime
     private let logger: Logger
 
@@ -21,13 +21,13 @@ public struct Planner: Service {
     public init(
         chunkSize: @escaping @Sendable () -> Int,
         store: Store,
-        inboxes: Inboxes,
+        queues: StageQueues,
         time: EngineTime,
         logger: Logger
     ) {
         self.settings = chunkSize
         self.store = store
-        self.inboxes = inboxes
+        self.queues = queues
         self.time = time
         self.logger = logger
     }
@@ -36,16 +36,16 @@ public struct Planner: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.planner.stoppingWithTask {
+        try await queues.planner.stoppingWithTask {
             var wakeAt: Timestamp? = time.now
-            var trouble = Trouble(logger: logger)
+            var trouble = DatabaseErrorReporter(logger: logger)
             var reported: Set<StuckJob> = []
-            while await !inboxes.planner.take(until: wakeAt, time: time).isStopping {
+            while await !queues.planner.take(until: wakeAt, time: time).isStopping {
                 do {
                     reported = try await plan(reported)
                     trouble.passed()
                     // What rang may have been a chunk that is to be sent again although its job has expired meanwhile.
-                    inboxes.housekeeper.ring()
+                    queues.housekeeper.wake()
                     wakeAt = try await store.nextPlanning(after: time.now)
                 } catch let error as StoreError {
                     throw error
@@ -80,7 +80,7 @@ public struct Planner: Service {
 
     /// One slice of each kind of planning; whether there may be more.
     private func step(except stuck: Set<CommandJobID>) async throws -> Bool {
-        inboxes.planner.getsOn()
+        queues.planner.madeProgress()
         let now = time.now
         let chunkSize = chunkSize
         let replanned = try await store.replan(
@@ -90,7 +90,7 @@ public struct Planner: Service {
             except: stuck
         )
         let freed = try await store.freeBlocked(at: now, chunkSize: chunkSize)
-        if replanned || freed { inboxes.submitter.ring() }
+        if replanned || freed { queues.submitter.wake() }
         return replanned || freed
     }
 }

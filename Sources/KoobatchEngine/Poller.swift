@@ -25,8 +25,8 @@ public struct Poller: Service {
     private var configuration: Configuration { settings() }
     private let store: Store
     private let service: any CommandService
-    private let inboxes: Inboxes
-    private let line: Line
+    private let queues: StageQueues
+    private let gate: RequestGate
     private let time: EngineTime
     private let clock: ClockWatch
     private let logger: Logger
@@ -36,8 +36,8 @@ public struct Poller: Service {
         configuration: @escaping @Sendable () -> Configuration,
         store: Store,
         service: any CommandService,
-        inboxes: Inboxes,
-        line: Line,
+        queues: StageQueues,
+        gate: RequestGate,
         time: EngineTime,
         clock: ClockWatch,
         logger: Logger
@@ -45,8 +45,8 @@ public struct Poller: Service {
         self.settings = configuration
         self.store = store
         self.service = service
-        self.inboxes = inboxes
-        self.line = line
+        self.queues = queues
+        self.gate = gate
         self.time = time
         self.clock = clock
         self.logger = logger
@@ -56,56 +56,56 @@ public struct Poller: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.poller.stoppingWithTask { try await loop() }
+        try await queues.poller.stoppingWithTask { try await loop() }
     }
 
     private func loop() async throws {
         var busy: Set<ChunkID> = []
-        var unjudged: [PollAnswer] = []
+        var unprocessed: [PollAnswer] = []
         var unrecorded: [PollAnswer] = []
         var probe: ChunkID?
         var wakeAt: Timestamp? = time.now
-        var trouble = Trouble(logger: logger)
+        var trouble = DatabaseErrorReporter(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
-                let mail = await inboxes.poller.take(until: wakeAt, time: time)
+                let batch = await queues.poller.take(until: wakeAt, time: time)
                 let now = time.now
-                unjudged += mail.elements
+                unprocessed += batch.elements
                 do {
-                    try await judge(unjudged, probe: probe, at: now)
-                    if unjudged.contains(where: { $0.poll.chunk == probe }) { probe = nil }
-                    unrecorded += unjudged
-                    unjudged = []
+                    try await applyPolicies(unprocessed, probe: probe, at: now)
+                    if unprocessed.contains(where: { $0.poll.chunk == probe }) { probe = nil }
+                    unrecorded += unprocessed
+                    unprocessed = []
                     if !unrecorded.isEmpty {
                         try await record(unrecorded, at: now)
                         busy.subtract(unrecorded.map(\.poll.chunk))
                         unrecorded = []
                         // Results can finish a canary or free a place under max_concurrency.
-                        inboxes.planner.ring()
-                        inboxes.submitter.ring()
-                        inboxes.announcer.ring()
+                        queues.planner.wake()
+                        queues.submitter.wake()
+                        queues.jobLogger.wake()
                     }
-                    if mail.isStopping, busy.isEmpty { return }
-                    let free = mail.isStopping ? 0 : configuration.maxInFlight - busy.count
+                    if batch.isStopping, busy.isEmpty { return }
+                    let free = batch.isStopping ? 0 : configuration.maxInFlight - busy.count
                     let (due, next) = try await store.duePolls(at: now, places: free, busy: busy)
-                    let admission = line.admit(due.count, for: .poll, at: now)
-                    line.started(admission.places, of: admission, by: .poll, at: now)
+                    let admission = gate.admit(due.count, for: .poll, at: now)
+                    gate.started(admission.places, of: admission, by: .poll, at: now)
                     if admission.isProbe { probe = due.first?.chunk }
                     for poll in due.prefix(admission.places) {
                         busy.insert(poll.chunk)
                         group.addTask { await ask(poll) }
                     }
                     trouble.passed()
-                    let held = admission.places < due.count ? line.nextLook(at: now) : nil
+                    let held = admission.places < due.count ? gate.nextLook(at: now) : nil
                     wakeAt = [next, held].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
                     wakeAt = now + trouble.failed(error)
-                    guard mail.isStopping else { continue }
+                    guard batch.isStopping else { continue }
                     // What they say is asked for again after the next start: no reason to stay.
-                    busy.subtract((unrecorded + unjudged).map(\.poll.chunk))
-                    (unrecorded, unjudged) = ([], [])
+                    busy.subtract((unrecorded + unprocessed).map(\.poll.chunk))
+                    (unrecorded, unprocessed) = ([], [])
                     if busy.isEmpty { return }
                 }
             }
@@ -113,11 +113,11 @@ public struct Poller: Service {
     }
 
     /// Applies the error policies, then updates the request gate.
-    private func judge(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
+    private func applyPolicies(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
         guard !answers.isEmpty else { return }
         let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
         for answer in answers {
-            _ = await line.take(
+            _ = await gate.take(
                 answer.result.failure,
                 isProbe: answer.poll.chunk == probe,
                 isQuery: true,
@@ -138,7 +138,7 @@ public struct Poller: Service {
         } catch {
             result = .failure(error)
         }
-        inboxes.poller.put(PollAnswer(poll: poll, result: result, finishedAt: time.now))
+        queues.poller.put(PollAnswer(poll: poll, result: result, finishedAt: time.now))
     }
 
     private func record(_ answers: [PollAnswer], at now: Timestamp) async throws {

@@ -9,7 +9,7 @@ final class Progress: Sendable {
         case submitter
         case poller
         case housekeeper
-        case announcer
+        case jobLogger
         case watcher = "change watcher"
     }
 
@@ -44,7 +44,7 @@ final class Progress: Sendable {
     private func enter(_ phase: ProgressReport.Phase, _ stage: Stage) {
         let now = ContinuousClock.now
         state.withLock { state in
-            if phase == .working, ![.watcher, .housekeeper, .announcer].contains(stage) { state.turns += 1 }
+            if phase == .working, ![.watcher, .housekeeper, .jobLogger].contains(stage) { state.turns += 1 }
             state.beats[stage] = Beat(phase: phase, since: now, dueSince: nil)
         }
     }

@@ -35,8 +35,8 @@ public struct Submitter: Service {
     private var configuration: Configuration { settings() }
     private let store: Store
     private let service: any CommandService
-    private let inboxes: Inboxes
-    private let line: Line
+    private let queues: StageQueues
+    private let gate: RequestGate
     private let time: EngineTime
     private let logger: Logger
     private let metrics = EngineMetrics()
@@ -46,16 +46,16 @@ public struct Submitter: Service {
         configuration: @escaping @Sendable () -> Configuration,
         store: Store,
         service: any CommandService,
-        inboxes: Inboxes,
-        line: Line,
+        queues: StageQueues,
+        gate: RequestGate,
         time: EngineTime,
         logger: Logger
     ) {
         self.settings = configuration
         self.store = store
         self.service = service
-        self.inboxes = inboxes
-        self.line = line
+        self.queues = queues
+        self.gate = gate
         self.time = time
         self.logger = logger
     }
@@ -64,10 +64,10 @@ public struct Submitter: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.submitter.stoppingWithTask {
+        try await queues.submitter.stoppingWithTask {
             // What an earlier daemon left to be recorded again has come before anything is sent.
-            let earlier = inboxes.submitter.waiting
-            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, losses: inboxes.losses, logger: logger)
+            let earlier = queues.submitter.waiting
+            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, losses: queues.losses, logger: logger)
             let disk = BrokenDisk()
             do {
                 try await loop(inFlight: earlier.count, &keeper, disk)
@@ -75,7 +75,7 @@ public struct Submitter: Service {
                 try disk.requireWhole()
             } catch {
                 // What came when nobody recorded it any more, and what is recorded and may not be on the disk.
-                let answers = disk.unsynced + inboxes.submitter.waiting
+                let answers = disk.unsynced + queues.submitter.waiting
                 await keeper.keep(answers)
                 keeper.tell(answers)
                 if !(error is StoreError) { try keeper.requireSaved(answers) }
@@ -86,28 +86,28 @@ public struct Submitter: Service {
 
     private func loop(inFlight earlier: Int, _ keeper: inout AnswerKeeper, _ disk: BrokenDisk) async throws {
         var inFlight = earlier
-        var unjudged: [SubmissionAnswer] = []
-        var unrecorded: [SubmissionAnswer] = []
+        var unprocessed: [AttemptResult] = []
+        var unrecorded: [AttemptResult] = []
         var probe: AttemptID?
         // The last claim had no place left for more.
         var mayHaveMore = false
         var wakeAt: Timestamp? = time.now
-        var trouble = Trouble(logger: logger)
+        var trouble = DatabaseErrorReporter(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
-                let mail = await inboxes.submitter.take(until: wakeAt, time: time)
+                let batch = await queues.submitter.take(until: wakeAt, time: time)
                 let now = time.now
-                unjudged += mail.elements
-                if mail.isStopping, inFlight == 0 { return }
+                unprocessed += batch.elements
+                if batch.isStopping, inFlight == 0 { return }
                 do {
                     try disk.requireWhole()
-                    unrecorded += try await judge(unjudged, probe: probe, at: now)
-                    unjudged = []
-                    let isClaiming = !mail.isStopping && store.isSoleOwner
+                    unrecorded += try await applyPolicies(unprocessed, probe: probe, at: now)
+                    unprocessed = []
+                    let isClaiming = !batch.isStopping && store.isSoleOwner
                     let free = isClaiming ? configuration.maxInFlight - inFlight + unrecorded.count : 0
                     let due = free > 0 ? (mayHaveMore ? now : try await store.nextSubmission(at: now)) : nil
                     let wanted = due.map { $0 <= now } ?? false ? free : 0
-                    let admission = line.admit(wanted, for: .submission, at: now)
+                    let admission = gate.admit(wanted, for: .submission, at: now)
                     let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
                     mayHaveMore = admission.places > 0 && turn.claims.count == admission.places
                     if admission.isProbe { probe = turn.claims.first?.attempt }
@@ -121,32 +121,32 @@ public struct Submitter: Service {
                         + unrecorded.dropFirst(turn.decisions.count)
                     inFlight += turn.claims.count - unrecorded.count + kept.count
                     metrics.planned(turn.claims.count(where: \.isNew))
-                    if unrecorded.contains(where: \.isAccepted) { inboxes.poller.ring() }
+                    if unrecorded.contains(where: \.isAccepted) { queues.poller.wake() }
                     // A refusal can be the one that shows the command to be refused.
-                    if unrecorded.contains(where: { !$0.isAccepted }) { inboxes.planner.ring() }
-                    if !unrecorded.isEmpty { inboxes.announcer.ring() }
+                    if unrecorded.contains(where: { !$0.isAccepted }) { queues.planner.wake() }
+                    if !unrecorded.isEmpty { queues.jobLogger.wake() }
                     unrecorded = kept
                     await keeper.keep(kept)
                     if kept.isEmpty, keeper.keepsAny {
                         try await store.makeDurable(turn)
                         await keeper.recorded()
                     }
-                    if mail.isStopping, inFlight == kept.count { return }
+                    if batch.isStopping, inFlight == kept.count { return }
                     trouble.passed()
-                    let held = admission.places < wanted ? line.nextLook(at: now) : nil
+                    let held = admission.places < wanted ? gate.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
                     let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
                     wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
                 } catch let error as StoreError {
                     // The database cannot be relied on any more: nothing is sent, and what is in flight is waited for.
-                    var answers = unrecorded + unjudged
-                    while answers.count < inFlight { answers += await inboxes.submitter.take(time: time).elements }
+                    var answers = unrecorded + unprocessed
+                    while answers.count < inFlight { answers += await queues.submitter.take(time: time).elements }
                     await keeper.keep(answers)
                     keeper.tell(answers)
                     throw error
                 } catch {
-                    let answers = unrecorded + unjudged
+                    let answers = unrecorded + unprocessed
                     await keeper.keep(answers)
                     mayHaveMore = false
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
@@ -160,22 +160,22 @@ public struct Submitter: Service {
                         wakeAt = nil
                     }
                 }
-                if mail.isStopping, inFlight == 0 { return }
+                if batch.isStopping, inFlight == 0 { return }
             }
         }
     }
 
     /// Applies the error policies, then updates the request gate.
-    private func judge(
-        _ answers: [SubmissionAnswer],
+    private func applyPolicies(
+        _ answers: [AttemptResult],
         probe: AttemptID?,
         at now: Timestamp
-    ) async throws -> [SubmissionAnswer] {
+    ) async throws -> [AttemptResult] {
         guard !answers.isEmpty else { return [] }
         let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
-        var judged: [SubmissionAnswer] = []
+        var classified: [AttemptResult] = []
         for answer in answers {
-            let failure = await line.take(
+            let failure = await gate.take(
                 answer.result.failure,
                 isProbe: answer.claim.attempt == probe,
                 isQuery: false,
@@ -183,26 +183,26 @@ public struct Submitter: Service {
                 renewing: service,
                 at: now
             )
-            judged.append(failure.map(answer.failing) ?? answer)
+            classified.append(failure.map(answer.failing) ?? answer)
         }
-        return judged
+        return classified
     }
 
     /// One transaction, or none where there is nothing to record and nothing to claim.
     private func turn(
-        _ answers: [SubmissionAnswer],
-        _ admission: Line.Admission,
+        _ answers: [AttemptResult],
+        _ admission: RequestGate.Admission,
         nextDue: Timestamp?,
         at now: Timestamp
-    ) async throws -> SubmissionTurn {
+    ) async throws -> SubmissionBatch {
         var claimed = 0
-        defer { line.started(claimed, of: admission, by: .submission, at: now) }
+        defer { gate.started(claimed, of: admission, by: .submission, at: now) }
         if answers.isEmpty, admission.places == 0 {
-            return SubmissionTurn(decisions: [], claims: [], nextDue: nextDue)
+            return SubmissionBatch(decisions: [], claims: [], nextDue: nextDue)
         }
-        let turn = try await store.submissionTurn(
+        let turn = try await store.submissionBatch(
             answers: answers,
-            isCharged: !line.isEndpointFailing,
+            isCharged: !gate.isEndpointFailing,
             places: admission.places,
             isProbe: admission.isProbe,
             chunkSize: configuration.chunkSize,
@@ -216,8 +216,8 @@ public struct Submitter: Service {
 
     /// Tells what a turn has recorded and sends what it has claimed, once it is on the disk.
     private func follow(
-        _ turn: SubmissionTurn,
-        _ decisions: [(SubmissionAnswer, RecordedAnswer)],
+        _ turn: SubmissionBatch,
+        _ decisions: [(AttemptResult, RecordOutcome)],
         _ disk: BrokenDisk
     ) async {
         do {
@@ -226,9 +226,9 @@ public struct Submitter: Service {
             disk.fail(error, unsynced: decisions.map(\.0))
             let failure = ServiceFailure(.notSent, errorCode: ServiceFailure.Code.interrupted, message: "\(error)")
             for claim in turn.claims {
-                inboxes.submitter.put(SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: time.now))
+                queues.submitter.put(AttemptResult(claim: claim, result: .failure(failure), finishedAt: time.now))
             }
-            return inboxes.submitter.ring()
+            return queues.submitter.wake()
         }
         for (answer, result) in decisions { log(answer, result) }
         for claim in turn.claims { logStart(of: claim) }
@@ -238,14 +238,14 @@ public struct Submitter: Service {
     }
 
     private func send(_ claim: ClaimedChunk) async {
-        let result: Result<SubmitAnswer, ServiceFailure>
+        let result: Result<SubmitResponse, ServiceFailure>
         do {
             result = .success(try await service.submit(claim.request))
         } catch {
             result = .failure(error)
         }
-        inboxes.submitter.put(
-            SubmissionAnswer(claim: claim, result: result, finishedAt: time.now)
+        queues.submitter.put(
+            AttemptResult(claim: claim, result: result, finishedAt: time.now)
         )
     }
 
@@ -257,7 +257,7 @@ public struct Submitter: Service {
         )
     }
 
-    private func log(_ answer: SubmissionAnswer, _ result: RecordedAnswer) {
+    private func log(_ answer: AttemptResult, _ result: RecordOutcome) {
         // Whatever becomes of the database, the mapping of an acceptance that it does not take is in the log.
         var metadata = answer.metadata(withJobIDs: !result.isDecided)
         switch result {
@@ -289,15 +289,15 @@ public struct Submitter: Service {
 private final class BrokenDisk: Sendable {
     private struct State {
         var error: (any Error)?
-        var unsynced: [SubmissionAnswer] = []
+        var unsynced: [AttemptResult] = []
     }
 
     private let state = Mutex(State())
 
     /// Answers that are committed, and may not be on the disk.
-    var unsynced: [SubmissionAnswer] { state.withLock { $0.unsynced } }
+    var unsynced: [AttemptResult] { state.withLock { $0.unsynced } }
 
-    func fail(_ error: any Error, unsynced answers: [SubmissionAnswer]) {
+    func fail(_ error: any Error, unsynced answers: [AttemptResult]) {
         state.withLock { state in
             state.error = state.error ?? error
             state.unsynced += answers
@@ -310,7 +310,7 @@ private final class BrokenDisk: Sendable {
     }
 }
 
-extension RecordedAnswer {
+extension RecordOutcome {
     fileprivate var isDecided: Bool {
         if case .decided = self { true } else { false }
     }
@@ -320,7 +320,7 @@ extension RecordedAnswer {
     }
 }
 
-extension SubmissionAnswer {
+extension AttemptResult {
     var isAccepted: Bool { result.failure == nil }
 
     /// What the log says of it.
@@ -348,7 +348,7 @@ extension SubmissionAnswer {
         return metadata
     }
 
-    fileprivate func failing(_ failure: ServiceFailure) -> SubmissionAnswer {
-        SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: finishedAt)
+    fileprivate func failing(_ failure: ServiceFailure) -> AttemptResult {
+        AttemptResult(claim: claim, result: .failure(failure), finishedAt: finishedAt)
     }
 }

@@ -3,7 +3,7 @@ import KoobatchCore
 /// The tables of the page. Each has room of its own, in bytes, that a hostile text cannot widen.
 extension ReportPage {
     private static let roomForOutputs = 160_000
-    private static let roomForTroubled = 160_000
+    private static let roomForUnsuccessful = 160_000
     private static let roomForRequests = 60_000
 
     var requests: Markup {
@@ -78,17 +78,17 @@ extension ReportPage {
         return section("results", "Results", "\(table)\(more)")
     }
 
-    var troubled: Markup {
+    var unsuccessful: Markup {
         let job = report.job
         let all = [InstanceState.failed, .rejected, .unknown].reduce(0) { $0 + (job.instances[$1] ?? 0) }
         guard all > 0 else {
             return section(
-                "troubled",
+                "unsuccessful",
                 "Instances that did not succeed",
                 "<p>None failed, was rejected or got lost.</p>"
             )
         }
-        let rows: [Markup] = report.troubled.map { instance in
+        let rows: [Markup] = report.unsuccessful.map { instance in
             """
             <tr><td><code><bdi>\(instance.instance)</bdi></code></td><td>\(instance.state.rawValue)</td>\
             <td>\(code(instance.errorCode))\(sentenceOf(instance.message))</td>\
@@ -96,7 +96,7 @@ extension ReportPage {
 
             """
         }
-        let (fitting, count) = rows.fitting(bytes: Self.roomForTroubled)
+        let (fitting, count) = rows.fitting(bytes: Self.roomForUnsuccessful)
         let rest = all - count
         let more: Markup =
             rest > 0
@@ -111,7 +111,7 @@ extension ReportPage {
             heads: ["Instance", "State", "Error", "Ended"],
             fitting
         )
-        return section("troubled", "Instances that did not succeed", "\(table)\(more)")
+        return section("unsuccessful", "Instances that did not succeed", "\(table)\(more)")
     }
 
     private func section(_ id: String, _ title: String, _ content: Markup) -> Markup {

@@ -41,7 +41,7 @@ public struct ReportPage {
             \(job.state.rawValue)</span> <code><bdi>\(job.command)</bdi></code></p>
             \(reason)</header>
             <main>
-            \(facts)\(outcome)\(overTime)\(durations)\(requests)\(results)\(troubled)</main>
+            \(facts)\(outcome)\(overTime)\(durations)\(requests)\(results)\(unsuccessful)</main>
             <footer>As of \(Format.time(report.readAt)) · all times are UTC · koobatch \(version)</footer>
             </body>
             </html>

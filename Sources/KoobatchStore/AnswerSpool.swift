@@ -21,7 +21,7 @@ public struct AnswerSpool: Sendable {
     /// Adds answers, which are on the disk when it returns; all of them or none.
     ///
     /// - Throws: why the file cannot be written, a sentence.
-    public func append(_ answers: [SubmissionAnswer]) async throws {
+    public func append(_ answers: [AttemptResult]) async throws {
         let lines = answers.map { SpooledAnswer($0).line }
         try await onQueue { try Self.append(lines, to: path) }
     }

@@ -69,8 +69,8 @@ struct JobFacts {
         size: Int,
         others: Int
     ) -> (first: Timestamp, deadline: Timestamp) {
-        let isProbe = awaited + others < PollSchedule.scouts * size
-        let delay = schedule.firstDelay(typical: resultSeconds.map(ChunkFacts.duration), isScout: isProbe)
+        let isProbe = awaited + others < PollSchedule.probeTasks * size
+        let delay = schedule.firstDelay(typical: resultSeconds.map(ChunkFacts.duration), isProbe: isProbe)
         let deadline = accepted + (resultTimeout.map(ChunkFacts.duration) ?? schedule.resultTimeout)
         return (min(accepted + delay, deadline), deadline)
     }

@@ -5,7 +5,7 @@ extension Reader {
     /// The most distinct results of a report.
     public static let mostOutputs = 50
     /// The most instances that did not succeed of a report.
-    public static let mostTroubled = 500
+    public static let mostUnsuccessful = 500
 
     /// Reads what there is to tell of a job; `nil` if there is no such job.
     ///
@@ -22,7 +22,7 @@ extension Reader {
                 durations: durations,
                 outputs: outputs,
                 distinctOutputs: distinct,
-                troubled: try Self.troubled(of: job, db),
+                unsuccessful: try Self.unsuccessful(of: job, db),
                 requests: try Self.requests(of: job, db),
                 repeats: try Self.repeats(of: job, db),
                 readAt: now
@@ -97,7 +97,7 @@ extension Reader {
     }
 
     /// Chunks in which all is well are passed over, so that this is quick where little went wrong.
-    private static func troubled(of job: CommandJobID, _ db: Database) throws -> [JobReport.TroubledInstance] {
+    private static func unsuccessful(of job: CommandJobID, _ db: Database) throws -> [JobReport.UnsuccessfulInstance] {
         try Row.fetchAll(
             db,
             sql: """
@@ -112,9 +112,9 @@ extension Reader {
                    AND state IN ('failed', 'unknown', 'rejected')
                  LIMIT ?2
                 """,
-            arguments: [job, mostTroubled]
+            arguments: [job, mostUnsuccessful]
         ).map { row in
-            JobReport.TroubledInstance(
+            JobReport.UnsuccessfulInstance(
                 instance: row[0],
                 chunk: row[1],
                 state: row[2],

@@ -40,7 +40,7 @@ struct SpooledAnswer: Codable, Hashable {
 
     static let accepted = "accepted"
 
-    init(_ answer: SubmissionAnswer) {
+    init(_ answer: AttemptResult) {
         attemptID = answer.claim.attempt.rawValue
         chunkID = answer.claim.chunk.rawValue
         commandJobID = answer.claim.job.rawValue
@@ -90,14 +90,14 @@ struct SpooledAnswer: Codable, Hashable {
     /// What the request came to.
     ///
     /// - Throws: `Unreadable`, for what koobatch does not write.
-    func result() throws -> Result<SubmitAnswer, ServiceFailure> {
+    func result() throws -> Result<SubmitResponse, ServiceFailure> {
         if outcome == Self.accepted {
             guard let taskID, 1...32 ~= taskID.count, let jobIDs, jobIDs.count == instanceIDs.count,
                 case let named = jobIDs.compactMap(\.self), Set(named).count == named.count
             else { throw Unreadable() }
             let missing = jobIDs.indices.filter { jobIDs[$0] == nil }
             return .success(
-                SubmitAnswer(taskID: taskID, jobIDs: JSONText.optionalArray(jobIDs), missing: missing)
+                SubmitResponse(taskID: taskID, jobIDs: JSONText.optionalArray(jobIDs), missing: missing)
             )
         }
         guard let outcome = ServiceFailure.Outcome(rawValue: outcome), let errorCode, let errorMessage,
@@ -121,7 +121,7 @@ struct SpooledAnswer: Codable, Hashable {
     }
 }
 
-extension SubmitAnswer {
+extension SubmitResponse {
     /// The `job_id` of each instance in the order of the request.
     fileprivate var jobs: [String?] {
         do {

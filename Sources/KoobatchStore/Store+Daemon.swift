@@ -3,11 +3,11 @@ public import KoobatchCore
 
 extension Store {
     /// What an earlier daemon knew of the circuit and the rate limit.
-    public struct LineMemory: Hashable, Sendable {
+    public struct GateMemory: Hashable, Sendable {
         /// The rate that it had learned, in requests per second.
         public let requestsPerSecond: Double?
         /// Why its line was closed, if it was, as far as that outlasts a restart.
-        public let closedFor: LineState.Reason?
+        public let openFor: CircuitBreaker.Reason?
         /// Until when the API had asked for a pause.
         public let pausedUntil: Timestamp?
         /// What its clock was last trusted for.
@@ -15,7 +15,7 @@ extension Store {
     }
 
     /// Reads what an earlier daemon knew of the circuit and the rate limit; before `daemonStarted`.
-    public func lineMemory() async throws -> LineMemory {
+    public func gateMemory() async throws -> GateMemory {
         try await read { db in
             let row = try Row.fetchOne(
                 db,
@@ -25,13 +25,13 @@ extension Store {
                     """
             )
             guard let row else {
-                return LineMemory(requestsPerSecond: nil, closedFor: nil, pausedUntil: nil, trustedAt: nil)
+                return GateMemory(requestsPerSecond: nil, openFor: nil, pausedUntil: nil, trustedAt: nil)
             }
-            let closedFor: LineState.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
-            return LineMemory(
+            let openFor: CircuitBreaker.Reason? = row[2] ? .credentials : row[1] ? .endpoint : nil
+            return GateMemory(
                 requestsPerSecond: (row[0] as Double?).map(Self.bounded),
-                closedFor: closedFor,
-                pausedUntil: closedFor == nil ? try row.decode(atIndex: 3) : nil,
+                openFor: openFor,
+                pausedUntil: openFor == nil ? try row.decode(atIndex: 3) : nil,
                 trustedAt: try row.decode(atIndex: 4)
             )
         }
@@ -112,12 +112,12 @@ extension Store {
     /// Writes the state of the circuit, for `daemon` and `why`.
     ///
     /// - Parameters:
-    ///   - line: its state.
+    ///   - circuit: its state.
     ///   - requestsPerSecond: the rate in force.
     ///   - failure: what closed it; `nil` leaves the last error as it was.
     ///   - now: the time of the change.
-    public func lineChanged(
-        to line: LineState,
+    public func circuitChanged(
+        to circuit: CircuitBreaker,
         requestsPerSecond: Double?,
         failure: ServiceFailure?,
         at now: Timestamp
@@ -140,9 +140,9 @@ extension Store {
                            last_error_at = iif(?3 IS NULL, last_error_at, ?4)
                     """,
                 arguments: [
-                    line.closedUntil, line.reason?.rawValue,
-                    failure.map { "\($0.errorCode) \($0.message)" }, now, line.hasPassed,
-                    line.isProbing, requestsPerSecond.map(Self.bounded),
+                    circuit.openUntil, circuit.reason?.rawValue,
+                    failure.map { "\($0.errorCode) \($0.message)" }, now, circuit.hasPassed,
+                    circuit.isProbing, requestsPerSecond.map(Self.bounded),
                 ]
             )
         }

@@ -27,16 +27,16 @@ struct SubmissionRecorder {
     /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
     /// - Returns: what became of the first answers, of one at least.
     func record(
-        _ answers: [SubmissionAnswer],
+        _ answers: [AttemptResult],
         until shouldEnd: () -> Bool,
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> [RecordedAnswer] {
+    ) throws -> [RecordOutcome] {
         // Whoever has applied the policies before has applied the same.
         try db.isolating(answers.map { $0.applying(policies) }) { answers in
             var changes = JobChanges()
             var jobs: [CommandJobID: JobFacts] = [:]
-            var decisions: [RecordedAnswer] = []
+            var decisions: [RecordOutcome] = []
             for answer in answers {
                 let decision = try record(answer, &changes, &jobs, generator: &generator, db)
                 decisions.append(decision.map { .decided($0) } ?? .late)
@@ -51,7 +51,7 @@ struct SubmissionRecorder {
     }
 
     private func record(
-        _ answer: SubmissionAnswer,
+        _ answer: AttemptResult,
         _ changes: inout JobChanges,
         _ jobs: inout [CommandJobID: JobFacts],
         generator: inout some RandomNumberGenerator,
@@ -95,7 +95,7 @@ struct SubmissionRecorder {
     }
 
     /// Closes the attempt; `false` if it is closed already, and then nothing else may change either.
-    private func close(_ answer: SubmissionAnswer, _ db: Database) throws -> Bool {
+    private func close(_ answer: AttemptResult, _ db: Database) throws -> Bool {
         let outcome: String
         let failure: ServiceFailure?
         switch answer.result {
@@ -126,8 +126,8 @@ struct SubmissionRecorder {
 
     /// Stores the mapping of an acceptance; `false` if its chunk is not submitting any more.
     private func accept(
-        _ accepted: SubmitAnswer,
-        of answer: SubmissionAnswer,
+        _ accepted: SubmitResponse,
+        of answer: AttemptResult,
         _ facts: JobFacts,
         _ changes: inout JobChanges,
         _ db: Database
@@ -265,10 +265,10 @@ struct SubmissionRecorder {
     }
 }
 
-extension SubmissionAnswer {
+extension AttemptResult {
     /// The answer after the error policies are applied to its failure.
-    fileprivate func applying(_ policies: ErrorPolicies) -> SubmissionAnswer {
+    fileprivate func applying(_ policies: ErrorPolicies) -> AttemptResult {
         guard case .failure(let failure) = result else { return self }
-        return SubmissionAnswer(claim: claim, result: .failure(failure.applying(policies)), finishedAt: finishedAt)
+        return AttemptResult(claim: claim, result: .failure(failure.applying(policies)), finishedAt: finishedAt)
     }
 }

@@ -12,9 +12,9 @@ public struct SpoolIntake: Sendable {
     }
 
     /// Answers that are recorded now.
-    public internal(set) var recorded: [SubmissionAnswer] = []
+    public internal(set) var recorded: [AttemptResult] = []
     /// Acceptances that rows or rules which were changed by hand keep out: to be recorded again later.
-    public internal(set) var kept: [SubmissionAnswer] = []
+    public internal(set) var kept: [AttemptResult] = []
     /// Lines that lie in the file beside the spool now.
     public internal(set) var rejected: [Rejected] = []
 }
@@ -39,7 +39,7 @@ extension Store {
             throw StoreError.cannotTakeIn(path: spool.path, reason: "\(error)")
         }
         if lines.isEmpty { return intake }
-        var answers: [AttemptID: SubmissionAnswer] = [:]
+        var answers: [AttemptID: AttemptResult] = [:]
         for line in lines {
             do {
                 let spooled = try SpooledAnswer(line: line)
@@ -54,7 +54,7 @@ extension Store {
         var commit: Commit?
         var rest = answers.values.sorted { $0.claim.attempt.rawValue < $1.claim.attempt.rawValue }[...]
         while !rest.isEmpty {
-            let turn = try await submissionTurn(
+            let turn = try await submissionBatch(
                 answers: Array(rest),
                 // Whether the endpoint was failing then is not known.
                 isCharged: false,
@@ -91,7 +91,7 @@ extension SpooledAnswer {
     /// The answer, if the database awaits it; `nil` if it has been recorded already.
     ///
     /// - Throws: `Stranger`, `Unreadable`.
-    fileprivate func answer(at now: Timestamp, _ db: Database) throws -> SubmissionAnswer? {
+    fileprivate func answer(at now: Timestamp, _ db: Database) throws -> AttemptResult? {
         let result = try result()
         guard let finishedAt = Timestamp(finishedAt) else { throw Unreadable() }
         let row = try Row.fetchOne(
@@ -122,7 +122,7 @@ extension SpooledAnswer {
         guard row[1] == ChunkState.submitting else {
             throw Stranger(description: "chunk \(chunkID) does not await an answer any more")
         }
-        return SubmissionAnswer(
+        return AttemptResult(
             claim: ClaimedChunk(
                 chunk: ChunkID(rawValue: chunkID),
                 job: CommandJobID(rawValue: commandJobID),

@@ -20,16 +20,16 @@ public struct ClaimedChunk: Hashable, Sendable {
 }
 
 /// What came of a claimed chunk's request.
-public struct SubmissionAnswer: Sendable {
+public struct AttemptResult: Sendable {
     /// The claim.
     public let claim: ClaimedChunk
     /// The API's acceptance, or the classified failure.
-    public let result: Result<SubmitAnswer, ServiceFailure>
+    public let result: Result<SubmitResponse, ServiceFailure>
     /// When the answer came, or the wait for it ended.
     public let finishedAt: Timestamp
 
     /// Creates an answer.
-    public init(claim: ClaimedChunk, result: Result<SubmitAnswer, ServiceFailure>, finishedAt: Timestamp) {
+    public init(claim: ClaimedChunk, result: Result<SubmitResponse, ServiceFailure>, finishedAt: Timestamp) {
         self.claim = claim
         self.result = result
         self.finishedAt = finishedAt
@@ -37,7 +37,7 @@ public struct SubmissionAnswer: Sendable {
 }
 
 /// What became of an answer.
-public enum RecordedAnswer: Hashable, Sendable {
+public enum RecordOutcome: Hashable, Sendable {
     /// It is recorded, and this was decided about its chunk.
     case decided(SubmissionDecision)
     /// It came too late to change anything.
@@ -49,9 +49,9 @@ public enum RecordedAnswer: Hashable, Sendable {
 }
 
 /// What a turn of submission wrote.
-public struct SubmissionTurn: Sendable {
+public struct SubmissionBatch: Sendable {
     /// What became of each answer, in their order; of the first ones where the database failed in the midst.
-    public let decisions: [RecordedAnswer]
+    public let decisions: [RecordOutcome]
     /// The chunks to send now.
     public let claims: [ClaimedChunk]
     /// When the next chunk is due; `nil` if none waits for a time.
@@ -61,7 +61,7 @@ public struct SubmissionTurn: Sendable {
 
     /// Creates a turn.
     public init(
-        decisions: [RecordedAnswer],
+        decisions: [RecordOutcome],
         claims: [ClaimedChunk],
         nextDue: Timestamp?,
         commit: Store.Commit? = nil
@@ -89,8 +89,8 @@ extension Store {
     ///   - rules: how to decide.
     ///   - now: the time of the turn.
     ///   - generator: for request ids and jitter.
-    public func submissionTurn(
-        answers: [SubmissionAnswer],
+    public func submissionBatch(
+        answers: [AttemptResult],
         isCharged: Bool = true,
         places: Int,
         isProbe: Bool = false,
@@ -98,8 +98,8 @@ extension Store {
         rules: SubmissionRules,
         at now: Timestamp,
         generator: some RandomNumberGenerator & Sendable
-    ) async throws -> SubmissionTurn {
-        var turn = SubmissionTurn(decisions: [], claims: [], nextDue: nil)
+    ) async throws -> SubmissionBatch {
+        var turn = SubmissionBatch(decisions: [], claims: [], nextDue: nil)
         var generator = generator
         var preparation: ClaimPreparation?
         while true {
@@ -124,7 +124,7 @@ extension Store {
                 generator = piece.generator
                 // What was claimed has moved the place in a list that was looked at.
                 if preparation?.windows.isEmpty == false, !piece.turn.claims.isEmpty { preparation = nil }
-                turn = SubmissionTurn(
+                turn = SubmissionBatch(
                     decisions: turn.decisions + piece.turn.decisions,
                     claims: turn.claims + piece.turn.claims,
                     nextDue: piece.turn.nextDue,
@@ -143,7 +143,7 @@ extension Store {
     /// Makes a turn durable, and notes it beside the database: to be called before anything of it is sent or told.
     ///
     /// - Throws: `StoreError.cannotSync`, or `.replaced` where a file of the database is not in its place any more.
-    public func makeDurable(_ turn: SubmissionTurn) async throws {
+    public func makeDurable(_ turn: SubmissionBatch) async throws {
         if let commit = turn.commit { try await makeDurable(commit) }
         guard let attempt = turn.claims.map(\.attempt.rawValue).max() else { return }
         // A copy that does not know of it is an old one.
@@ -153,14 +153,14 @@ extension Store {
 
     /// What one transaction of a turn did.
     private struct Piece<Generator: Sendable>: Sendable {
-        let turn: SubmissionTurn
+        let turn: SubmissionBatch
         let generator: Generator
         /// The rest is for another transaction.
         let isCutShort: Bool
     }
 
     private func piece<Generator: RandomNumberGenerator & Sendable>(
-        of answers: ArraySlice<SubmissionAnswer>,
+        of answers: ArraySlice<AttemptResult>,
         isCharged: Bool,
         places: Int,
         claiming: ClaimRules,
@@ -185,7 +185,7 @@ extension Store {
                 db
             )
             if decisions.count < answers.count {
-                let turn = SubmissionTurn(decisions: decisions, claims: [], nextDue: nil)
+                let turn = SubmissionBatch(decisions: decisions, claims: [], nextDue: nil)
                 return Piece(turn: turn, generator: generator, isCutShort: true)
             }
             let (claims, isCutShort) = try claim(
@@ -197,7 +197,7 @@ extension Store {
                 db
             )
             if isCutShort {
-                let turn = SubmissionTurn(decisions: decisions, claims: claims, nextDue: nil)
+                let turn = SubmissionBatch(decisions: decisions, claims: claims, nextDue: nil)
                 return Piece(turn: turn, generator: generator, isCutShort: true)
             }
             // With every place taken the next claim tells.
@@ -208,7 +208,7 @@ extension Store {
                 let soon = now + Self.pauseBeforeClaimingOn
                 next = min(next ?? soon, soon)
             }
-            let turn = SubmissionTurn(decisions: decisions, claims: claims, nextDue: next)
+            let turn = SubmissionBatch(decisions: decisions, claims: claims, nextDue: next)
             return Piece(turn: turn, generator: generator, isCutShort: false)
         }
     }

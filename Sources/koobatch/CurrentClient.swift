@@ -110,7 +110,7 @@ final class CurrentClient: CommandService {
     /// Reads the file with the secret again before the next request.
     func readSecretAgain() { state.withLock { $0.current }.client.readSecretAgain() }
 
-    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
+    func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitResponse {
         let lease = take()
         state.withLock { $0.submitting += 1 }
         defer {

@@ -102,7 +102,9 @@ enum MetricNames {
         ]
     }
 
-    private static func counts<Kind: State>(_ name: String, _ counts: [Kind: Int], _ help: String) -> MetricFamily {
+    private static func counts<Kind: LifecycleState>(_ name: String, _ counts: [Kind: Int], _ help: String)
+        -> MetricFamily
+    {
         var family = MetricFamily(name, .gauge, help: help)
         for state in Kind.allCases {
             guard let count = counts[state] else { continue }

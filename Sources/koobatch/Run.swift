@@ -74,8 +74,8 @@ struct Run: AsyncParsableCommand {
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>
         do {
-            let memory = try await patience.waiting { try await store.lineMemory() }
-            if memory.closedFor == .credentials { client.credentialsWereRefusedBefore() }
+            let memory = try await patience.waiting { try await store.gateMemory() }
+            if memory.openFor == .credentials { client.credentialsWereRefusedBefore() }
             let engine = Engine(
                 configuration: settings.engine,
                 store: store,
@@ -162,7 +162,7 @@ struct Run: AsyncParsableCommand {
                 StatusReport(engine: engine, submitted: { client.submitted }, serviceManager: serviceManager)
             )
         }
-        let ending = Ending(
+        let ending = ShutdownCoordinator(
             grace: targets.grace,
             submitting: { client.submitting },
             announce: { engine.end(by: $0) },

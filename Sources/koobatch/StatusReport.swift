@@ -50,7 +50,7 @@ struct StatusReport: Service {
     static func text(
         _ activity: Store.Activity,
         rate: Double,
-        pause: (reason: LineState.Reason, until: Timestamp?)?
+        pause: (reason: CircuitBreaker.Reason, until: Timestamp?)?
     ) -> String {
         if activity == .none { return "Idle" }
         var parts = [
@@ -66,7 +66,7 @@ struct StatusReport: Service {
         return parts.joined(separator: "; ")
     }
 
-    private static func words(_ reason: LineState.Reason) -> String {
+    private static func words(_ reason: CircuitBreaker.Reason) -> String {
         switch reason {
         case .unproven: "one request tries whether the API accepts the credentials"
         case .throttled: "the API asked for it"

@@ -12,7 +12,7 @@ import Testing
             #expect(exchange.status == 200)
             #expect(try exchange.decode(ErrorAnswer.self).error_code == "KOOPHONE.API.2004")
             #expect(try await client.journal().first?.executed == false)
-            #expect(try await client.submit("ls", ["a", "b"]).decode(SubmitAnswer.self).data.cmd_jobs.count == 2)
+            #expect(try await client.submit("ls", ["a", "b"]).decode(SubmitResponse.self).data.cmd_jobs.count == 2)
         }
     }
 
@@ -41,7 +41,7 @@ import Testing
                 """#
             )
             let instances = ["plain", "bad", "loud", "slow", "stuck"]
-            let task = try await client.submit("ls", instances).decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit("ls", instances).decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(task).map(\.status) == [1, 1, 1, 1, 1])
             client.clock.advance(1)
             let jobs = try await client.jobs(task)
@@ -61,10 +61,10 @@ import Testing
                  "instances": {"own": {"output": "mine"}}}
                 """#
             )
-            let listing = try await client.submit("ls", ["a", "own"]).decode(SubmitAnswer.self).data.task_id
+            let listing = try await client.submit("ls", ["a", "own"]).decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(listing).map(\.execute_msg) == ["listing", "mine"])
             #expect(try await client.submit("rm -r /x").decode(ErrorAnswer.self).error_code == "KOOPHONE.API.2004")
-            let reboot = try await client.submit("reboot", ["own"]).decode(SubmitAnswer.self).data.task_id
+            let reboot = try await client.submit("reboot", ["own"]).decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(reboot).map(\.status) == [1])
         }
     }
@@ -77,7 +77,7 @@ import Testing
                                "abc": {"output": "exact"}}}
                 """#
             )
-            let task = try await client.submit("ls", ["x", "ax", "abx", "abc"]).decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit("ls", ["x", "ax", "abx", "abc"]).decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(task).map(\.execute_msg) == ["any", "a", "ab", "exact"])
         }
     }
@@ -86,7 +86,7 @@ import Testing
         try await withSimulator { client in
             let output = "x" + String(repeating: "é", count: 600)
             try await client.putFaults(#"{"instances": {"a": {"output": "\#(output)"}}}"#)
-            let task = try await client.submit("ls", ["a"]).decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit("ls", ["a"]).decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(task).map(\.execute_msg) == ["x" + String(repeating: "é", count: 511)])
         }
     }

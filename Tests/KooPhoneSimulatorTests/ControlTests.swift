@@ -82,7 +82,7 @@ import Testing
     @Test func theCountersAddUp() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"rules": [{"kind": "drop_before", "skip": 1, "times": 1}]}"#)
-            let task = try await client.submit("ls", ["a", "b", "c"]).decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit("ls", ["a", "b", "c"]).decode(SubmitResponse.self).data.task_id
             _ = try await client.submit()
             _ = try await client.submit("ls", [])
             client.clock.advance(0.5)

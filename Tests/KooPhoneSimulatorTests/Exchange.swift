@@ -48,7 +48,7 @@ struct Exchange: Sendable {
     }
 }
 
-struct SubmitAnswer: Decodable {
+struct SubmitResponse: Decodable {
     struct Payload: Decodable {
         let task_id: String
         let cmd_jobs: [Mapping]

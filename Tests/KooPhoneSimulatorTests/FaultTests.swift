@@ -165,7 +165,7 @@ import Testing
         try await withSimulator { client in
             try await client.putFaults(#"{"rules": [{\#(rule)}]}"#)
             let exchange = try await client.submit("ls", ["a", "b", "c"])
-            let answer = try exchange.decode(SubmitAnswer.self)
+            let answer = try exchange.decode(SubmitResponse.self)
             #expect(answer.data.cmd_jobs.map(\.instance_id) == instances)
             #expect(Set(answer.data.cmd_jobs.map(\.job_id)).count == instances.count)
             #expect(exchange.body.contains(#""error_code":0,"#) == rule.contains("number_code"))
@@ -182,7 +182,7 @@ import Testing
     func aQueryMayBeWrongToo(rule: String, jobs: Int) async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"rules": [{"on": "query", \#(rule)}]}"#)
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             #expect(try await client.jobs(task).count == jobs)
         }
     }
@@ -190,7 +190,7 @@ import Testing
     @Test func aRuleSparesTheOtherEndpoints() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"rules": [{"on": "query", "kind": "status", "status": 500}]}"#)
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             #expect(try await client.query(task).status == 500)
             try await client.putFaults(#"{"rules": [{"on": "any", "kind": "drop_before"}]}"#)
             #expect(try await client.query(task).status == nil)

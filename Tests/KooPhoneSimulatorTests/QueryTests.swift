@@ -5,7 +5,7 @@ import Testing
 @Suite struct QueryTests {
     @Test func aFinishedTaskShowsItsJobsWithTheIDsOfTheSubmission() async throws {
         try await withSimulator { client in
-            let task = try await client.submit("ls", ["a", "b", "c"]).decode(SubmitAnswer.self).data
+            let task = try await client.submit("ls", ["a", "b", "c"]).decode(SubmitResponse.self).data
             let exchange = try await client.query(task.task_id)
             #expect(exchange.status == 200)
             #expect(exchange.isComplete)
@@ -20,7 +20,7 @@ import Testing
     @Test func aJobRunsUntilItsDurationHasPassed() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"duration": 2}"#)
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             client.clock.advance(1.9)
             #expect(try await client.jobs(task).map(\.status) == [1, 1])
             #expect(try await client.jobs(task).map(\.execute_msg) == ["", ""])
@@ -41,14 +41,14 @@ import Testing
 
     @Test func aJobIsNotATask() async throws {
         try await withSimulator { client in
-            let job = try await client.submit().decode(SubmitAnswer.self).data.cmd_jobs[0].job_id
+            let job = try await client.submit().decode(SubmitResponse.self).data.cmd_jobs[0].job_id
             #expect(try await client.query(job).status == 400)
         }
     }
 
     @Test func theHeadersOfASubmissionAreMandatoryHereToo() async throws {
         try await withSimulator { client in
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             let withoutID = try await client.query(task, headers: ["x-request-id": nil])
             #expect(try withoutID.decode(ErrorAnswer.self).error_code == "KOOPHONE.API.0005")
             #expect(try await client.query(task, headers: ["X-Auth-Token": "wrong"]).status == 401)
@@ -59,7 +59,7 @@ import Testing
     @Test func tasksSurviveAResetAndAnotherFaultPlan() async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"instances": {"a": {"output": "first"}}}"#)
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             #expect(try await client.send("POST", "/sim/reset").status == 204)
             #expect(try await client.send("DELETE", "/sim/faults").status == 200)
             #expect(try await client.jobs(task).map(\.execute_msg) == ["first", "ok"])

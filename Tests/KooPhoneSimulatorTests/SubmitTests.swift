@@ -12,7 +12,7 @@ import Testing
             #expect(exchange.fields["content-type"] == "application/json")
             #expect(exchange.body.hasSuffix(#""error_code":"0","error_msg":"ok"}"#))
 
-            let answer = try exchange.decode(SubmitAnswer.self)
+            let answer = try exchange.decode(SubmitResponse.self)
             #expect(answer.data.cmd_jobs.map(\.instance_id) == ["a44uhlf7", "efjy72gs"])
             let ids = [answer.data.task_id] + answer.data.cmd_jobs.map(\.job_id)
             #expect(Set(ids).count == 3)
@@ -23,7 +23,7 @@ import Testing
     @Test func theJournalRecordsWhatWasExecuted() async throws {
         try await withSimulator { client in
             let answer = try await client.submit("ls", ["a", "b"], headers: ["x-request-id": #"r"1"#])
-                .decode(SubmitAnswer.self)
+                .decode(SubmitResponse.self)
             let lines = try await client.journal()
             let line = try #require(lines.first)
             #expect(lines.count == 1)
@@ -83,7 +83,7 @@ import Testing
     ])
     func aRequestAtTheLimitIsExecuted(command: String, instances: [String]) async throws {
         try await withSimulator { client in
-            let answer = try await client.submit(command, instances).decode(SubmitAnswer.self)
+            let answer = try await client.submit(command, instances).decode(SubmitResponse.self)
             #expect(answer.data.cmd_jobs.map(\.instance_id) == instances)
             #expect(try await client.journal().first?.instance_ids == instances)
         }

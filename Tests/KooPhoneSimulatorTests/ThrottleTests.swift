@@ -7,7 +7,7 @@ import Testing
     func moreThanTheLimitIsThrottledUntilTheWindowEnds(retryAfter: Bool) async throws {
         try await withSimulator { client in
             try await client.putFaults(#"{"limit": {"per_second": 2, "retry_after": \#(retryAfter)}}"#)
-            let task = try await client.submit().decode(SubmitAnswer.self).data.task_id
+            let task = try await client.submit().decode(SubmitResponse.self).data.task_id
             #expect(try await client.query(task).status == 200)
             client.clock.advance(0.99)
             let exchange = try await client.submit()

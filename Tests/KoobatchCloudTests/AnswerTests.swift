@@ -94,7 +94,7 @@ struct AnswerTests {
     func `Any status of success is read like 200`() async throws {
         let body = #"{"data":{"task_id":"t","cmd_jobs":[{"instance_id":"a","job_id":"j"}]},"error_code":"0"}"#
         let answer = try await Self.submitting(RawServer.http("202 Accepted", body))
-        #expect(try answer.get() == SubmitAnswer(taskID: "t", jobIDs: #"["j",null]"#, missing: [1]))
+        #expect(try answer.get() == SubmitResponse(taskID: "t", jobIDs: #"["j",null]"#, missing: [1]))
     }
 
     @Test
@@ -116,7 +116,7 @@ struct AnswerTests {
         )
         #expect(
             try answer.get()
-                == SubmitAnswer(
+                == SubmitResponse(
                     taskID: "t",
                     jobIDs: #"["1",null,null,null,"6",null,null,null,null]"#,
                     missing: [1, 2, 3, 5, 6, 7, 8]
@@ -203,8 +203,8 @@ struct AnswerTests {
     private static func submitting(
         _ answer: String,
         _ request: SubmitRequest = .sample()
-    ) async throws -> Result<SubmitAnswer, ServiceFailure> {
-        var result: Result<SubmitAnswer, ServiceFailure>?
+    ) async throws -> Result<SubmitResponse, ServiceFailure> {
+        var result: Result<SubmitResponse, ServiceFailure>?
         try await RawServer.serving(.answerAndClose(answer)) { _, port in
             result = try await withClient(of: "http://127.0.0.1:\(port)") { client in
                 do throws(ServiceFailure) {

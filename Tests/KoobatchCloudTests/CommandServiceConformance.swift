@@ -52,7 +52,7 @@ struct CommandServiceConformance {
     }
 
     private func keepsConcurrentRequestsApart() async throws {
-        try await withThrowingTaskGroup(of: (Int, SubmitAnswer).self) { group in
+        try await withThrowingTaskGroup(of: (Int, SubmitResponse).self) { group in
             for number in 100..<164 {
                 group.addTask { (number, try await service.submit(request(number))) }
             }

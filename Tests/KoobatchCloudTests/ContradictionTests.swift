@@ -56,7 +56,7 @@ struct ContradictionTests {
         let foreign = #"{"instance_id":"x","job_id":"9"}"#
         let sound = #"{"instance_id":"a","job_id":"1"},\#(foreign)"#
         let kept = try await RawExchange.submitting(RawServer.http("200 OK", Self.body(#""0""#, jobs: sound))).get()
-        #expect(kept == SubmitAnswer(taskID: "t-17", jobIDs: #"["1",null]"#, missing: [1]))
+        #expect(kept == SubmitResponse(taskID: "t-17", jobIDs: #"["1",null]"#, missing: [1]))
         let doubtful = #"\#(sound),{"instance_id":"b","job_id":"2"},{"instance_id":"b","job_id":"3"}"#
         let failure = try await RawExchange.submitting(RawServer.http("200 OK", Self.body(#""0""#, jobs: doubtful)))
             .failure

@@ -94,7 +94,7 @@ extension SubmitRequest {
     }
 }
 
-extension SubmitAnswer {
+extension SubmitResponse {
     /// The job ids in the order of the request.
     var jobIDList: [String?] {
         get throws { try JSONDecoder().decode([String?].self, from: Data(jobIDs.utf8)) }

@@ -10,7 +10,7 @@ enum RawExchange {
         _ answer: String,
         _ request: SubmitRequest = .sample(),
         token: String = SimulatedAPI.token
-    ) async throws -> Result<SubmitAnswer, ServiceFailure> {
+    ) async throws -> Result<SubmitResponse, ServiceFailure> {
         try await submitting(Array(answer.utf8), request, token: token)
     }
 
@@ -18,7 +18,7 @@ enum RawExchange {
         _ answer: [UInt8],
         _ request: SubmitRequest = .sample(),
         token: String = SimulatedAPI.token
-    ) async throws -> Result<SubmitAnswer, ServiceFailure> {
+    ) async throws -> Result<SubmitResponse, ServiceFailure> {
         try await exchanging(answer, token: token) { client throws(ServiceFailure) in try await client.submit(request) }
     }
 

@@ -20,7 +20,7 @@ struct AppliedPoliciesTests {
             (502, .unknown, .retry, .unknown),
         ] as [(Int, Outcome, ErrorAction, Outcome)]
     )
-    func listed(_ status: Int, _ outcome: Outcome, _ action: ErrorAction, _ judged: Outcome) {
+    func listed(_ status: Int, _ outcome: Outcome, _ action: ErrorAction, _ classified: Outcome) {
         let failure = ServiceFailure(
             outcome,
             httpStatus: status,
@@ -29,7 +29,7 @@ struct AppliedPoliciesTests {
             retryAfter: .seconds(3)
         )
         let result = failure.applying(ErrorPolicies(["C": action]))
-        #expect(result.outcome == judged)
+        #expect(result.outcome == classified)
         #expect(result.httpStatus == status && result.errorCode == "C" && result.message == "m")
         #expect(result.retryAfter == .seconds(3))
         #expect(failure.applying(ErrorPolicies(["D": action])) == failure)

@@ -65,12 +65,12 @@ struct PollDecisionTests {
 
     @Test("starts with the initial delay")
     func initial() {
-        #expect(Self.schedule.firstDelay(typical: nil, isScout: true) == .seconds(1))
+        #expect(Self.schedule.firstDelay(typical: nil, isProbe: true) == .seconds(1))
     }
 
     @Test("leaves the other tasks of a job alone while a few find out how long it takes")
     func others() {
-        #expect(Self.schedule.firstDelay(typical: nil, isScout: false) == .seconds(240))
+        #expect(Self.schedule.firstDelay(typical: nil, isProbe: false) == .seconds(240))
     }
 
     @Test(
@@ -78,8 +78,8 @@ struct PollDecisionTests {
         arguments: [(0.1, 1), (1, 1), (10, 10), (200, 200), (300, 240), (10_000, 240)]
     )
     func typical(_ typical: Double, _ expected: Int) {
-        for isScout in [true, false] {
-            let delay = Self.schedule.firstDelay(typical: .seconds(typical), isScout: isScout)
+        for isProbe in [true, false] {
+            let delay = Self.schedule.firstDelay(typical: .seconds(typical), isProbe: isProbe)
             #expect(delay == .seconds(expected))
         }
     }

@@ -46,7 +46,7 @@ struct ResultPaceTests {
         var (looks, lateness, instances) = (0, 0.0, 0)
         for _ in 0..<tasks {
             var open = (0..<32).map { _ in duration(&generator) }
-            var age = Self.schedule.firstDelay(typical: pace.typical, isScout: true)
+            var age = Self.schedule.firstDelay(typical: pace.typical, isProbe: true)
             var look = 0
             while true {
                 look += 1
@@ -99,7 +99,7 @@ struct ResultPaceTests {
         var tasks = 0
         while let next = pace.typical, next > .seconds(1), tasks < 100 {
             tasks += 1
-            pace.looked(isFirst: true, due: Self.schedule.firstDelay(typical: next, isScout: true), ended: 32, of: 32)
+            pace.looked(isFirst: true, due: Self.schedule.firstDelay(typical: next, isProbe: true), ended: 32, of: 32)
         }
         #expect(tasks <= 30, "\(tasks) tasks")
     }

@@ -43,7 +43,7 @@ struct StatesTests {
         expect(state, successors)
     }
 
-    private func expect<S: State>(_ state: S, _ successors: [String]) {
+    private func expect<S: LifecycleState>(_ state: S, _ successors: [String]) {
         #expect(Set(state.successors.map(\.rawValue)) == Set(successors))
         #expect(state.isFinal == successors.isEmpty)
     }

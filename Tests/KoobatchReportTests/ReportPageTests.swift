@@ -117,7 +117,7 @@ struct ReportPageTests {
                 Reports.facts(label: text, command: text, reason: text, instances: [.failed: 1]),
                 timeline: timeline,
                 outputs: [.init(state: .failed, errorCode: text, text: text, instances: 1, example: text)],
-                troubled: [
+                unsuccessful: [
                     .init(
                         instance: text,
                         chunk: ChunkID(rawValue: 1),

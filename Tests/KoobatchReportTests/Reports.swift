@@ -78,7 +78,7 @@ enum Reports {
                 )
             },
             distinct: 1_000_000,
-            troubled: (0..<500).map {
+            unsuccessful: (0..<500).map {
                 .init(
                     instance: String(long.prefix(32)),
                     chunk: ChunkID(rawValue: Int64($0)),
@@ -116,7 +116,7 @@ enum Reports {
         durations: [JobReport.DurationCount] = [],
         outputs: [JobReport.Output] = [],
         distinct: Int? = nil,
-        troubled: [JobReport.TroubledInstance] = [],
+        unsuccessful: [JobReport.UnsuccessfulInstance] = [],
         requests: [JobReport.RequestGroup] = []
     ) -> JobReport {
         JobReport(
@@ -125,7 +125,7 @@ enum Reports {
             durations: durations,
             outputs: outputs,
             distinctOutputs: distinct ?? outputs.count,
-            troubled: troubled,
+            unsuccessful: unsuccessful,
             requests: requests,
             repeats: .init(chunks: 31_250, retries: 12, splits: 1, polls: 40_000),
             readAt: start + .seconds(100)

@@ -31,9 +31,9 @@ struct AnswerSpoolTests {
     @Test("gives back an acceptance whole, whatever its ids are and with the instances that it leaves out")
     func acceptance() async throws {
         let (driver, claim) = try await sent()
-        let answer = SubmissionAnswer(
+        let answer = AttemptResult(
             claim: claim,
-            result: .success(SubmitAnswer(taskID: "t\"1", jobIDs: #"["j\\1",null,"ü/\"\n"]"#, missing: [1])),
+            result: .success(SubmitResponse(taskID: "t\"1", jobIDs: #"["j\\1",null,"ü/\"\n"]"#, missing: [1])),
             finishedAt: driver.now
         )
         try await driver.store.spool.append([answer])

@@ -211,7 +211,7 @@ struct DueTimesTests {
             rows == [
                 [
                     "1", "clock",
-                    "the system clock jumped forward, beyond expires_at; it is judged when the clock has proved right",
+                    "the system clock jumped forward, beyond expires_at; it is classified when the clock has proved right",
                 ],
                 ["2", "queued", "queued: all request slots are in use"],
             ]

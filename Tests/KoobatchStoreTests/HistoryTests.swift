@@ -52,7 +52,7 @@ private struct History {
     private var random = SeededGenerator(seed: 0)
     private var sent: [ClaimedChunk] = []
     /// Answers that may arrive twice.
-    private var past: [SubmissionAnswer] = []
+    private var past: [AttemptResult] = []
     /// What there was after the last step.
     private var states: [String: String] = [:]
 
@@ -98,7 +98,7 @@ private struct History {
         }
     }
 
-    private static func isLegal<S: State>(_: S.Type, _ before: String, _ after: String) -> Bool {
+    private static func isLegal<S: LifecycleState>(_: S.Type, _ before: String, _ after: String) -> Bool {
         guard let before = S(rawValue: before), let after = S(rawValue: after) else { return false }
         if before.successors.contains(after) { return true }
         // An answer that names no instance is an acceptance of which nothing is awaited: two changes in one transaction.
@@ -177,7 +177,7 @@ private struct History {
 
     private mutating func answer() async throws {
         sent.shuffle(using: &random)
-        var answers: [SubmissionAnswer] = []
+        var answers: [AttemptResult] = []
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             guard let claim = sent.popLast() else { break }
             answers.append(answer(to: claim))
@@ -189,7 +189,7 @@ private struct History {
         sent += turn.claims
     }
 
-    private mutating func answer(to claim: ClaimedChunk) -> SubmissionAnswer {
+    private mutating func answer(to claim: ClaimedChunk) -> AttemptResult {
         switch Int.random(in: 0..<12, using: &random) {
         case 0..<4: return driver.accepted(claim)
         case 4:

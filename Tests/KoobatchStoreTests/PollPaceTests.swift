@@ -38,7 +38,7 @@ struct PollPaceTests {
     }
 
     @Test("is found out by a few tasks, and the others are looked at once it is known")
-    mutating func scouts() async throws {
+    mutating func probeTasks() async throws {
         try await submit(32 * 100)
         #expect(
             try await firstLooks() == [

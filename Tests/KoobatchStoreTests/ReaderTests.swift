@@ -85,7 +85,7 @@ struct ReaderTests {
         #expect(report.outputs.reduce(0) { $0 + $1.instances } == 70)
         #expect(report.outputs.map(\.instances) == report.outputs.map(\.instances).sorted(by: >))
         #expect(report.distinctOutputs == report.outputs.count)
-        #expect(report.troubled.count == 14)
+        #expect(report.unsuccessful.count == 14)
         #expect(report.durations == [.init(seconds: 60, instances: 63)])
         #expect(
             report.requests.map { "\($0.outcome) \($0.errorCode ?? "") \($0.requests)" } == [
@@ -101,7 +101,9 @@ struct ReaderTests {
         let job = try await database.observer().insertJob(["a", "b"])
         let reader = try Reader(path: database.path)
         let report = try #require(try await reader.report(of: job, at: .start))
-        #expect(report.timeline == nil && report.outputs.isEmpty && report.troubled.isEmpty && report.requests.isEmpty)
+        #expect(
+            report.timeline == nil && report.outputs.isEmpty && report.unsuccessful.isEmpty && report.requests.isEmpty
+        )
         #expect(report.job.instances[.pending] == 2)
         #expect(try await reader.report(of: CommandJobID(rawValue: 9), at: .start) == nil)
     }

@@ -11,7 +11,7 @@ struct StateTransitionsTests {
         shell = try TestDatabase.current().shell
     }
 
-    struct Pair<S: State>: Sendable, CustomTestStringConvertible {
+    struct Pair<S: LifecycleState>: Sendable, CustomTestStringConvertible {
         let from: S
         let to: S
 

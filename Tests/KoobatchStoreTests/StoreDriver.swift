@@ -33,9 +33,9 @@ struct StoreDriver: Sendable {
     }
 
     /// Records answers and claims chunks.
-    mutating func turn(_ answers: [SubmissionAnswer] = [], places: Int = 0) async throws -> SubmissionTurn {
+    mutating func turn(_ answers: [AttemptResult] = [], places: Int = 0) async throws -> SubmissionBatch {
         defer { _ = generator.next() }
-        return try await store.submissionTurn(
+        return try await store.submissionBatch(
             answers: answers,
             places: places,
             chunkSize: chunkSize,
@@ -52,31 +52,31 @@ struct StoreDriver: Sendable {
     }
 
     @discardableResult
-    mutating func record(_ answers: SubmissionAnswer...) async throws -> [SubmissionDecision?] {
+    mutating func record(_ answers: AttemptResult...) async throws -> [SubmissionDecision?] {
         try await turn(answers).decisions.map { if case .decided(let decision) = $0 { decision } else { nil } }
     }
 
-    func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> SubmissionAnswer {
+    func accepted(_ claim: ClaimedChunk, leavingOut missing: Set<String> = []) -> AttemptResult {
         let jobs = claim.request.instances.list.map {
             missing.contains($0) ? "null" : "\"job-\(claim.attempt.rawValue)-\($0)\""
         }
-        let answer = SubmitAnswer(
+        let answer = SubmitResponse(
             taskID: "task-\(claim.attempt.rawValue)",
             jobIDs: "[\(jobs.joined(separator: ","))]",
             missing: jobs.indices.filter { jobs[$0] == "null" }
         )
-        return SubmissionAnswer(claim: claim, result: .success(answer), finishedAt: now)
+        return AttemptResult(claim: claim, result: .success(answer), finishedAt: now)
     }
 
-    func refused(_ claim: ClaimedChunk, code: String = "KOOPHONE.API.1000", status: Int = 400) -> SubmissionAnswer {
+    func refused(_ claim: ClaimedChunk, code: String = "KOOPHONE.API.1000", status: Int = 400) -> AttemptResult {
         failed(claim, ServiceFailure(.refused, httpStatus: status, errorCode: code, message: "no"))
     }
 
-    func failed(_ claim: ClaimedChunk, _ failure: ServiceFailure) -> SubmissionAnswer {
-        SubmissionAnswer(claim: claim, result: .failure(failure), finishedAt: now)
+    func failed(_ claim: ClaimedChunk, _ failure: ServiceFailure) -> AttemptResult {
+        AttemptResult(claim: claim, result: .failure(failure), finishedAt: now)
     }
 
-    func lost(_ claim: ClaimedChunk) -> SubmissionAnswer {
+    func lost(_ claim: ClaimedChunk) -> AttemptResult {
         failed(claim, ServiceFailure(.unknown, errorCode: ServiceFailure.Code.timeout, message: "no answer"))
     }
 

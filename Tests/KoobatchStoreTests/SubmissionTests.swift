@@ -142,7 +142,7 @@ struct SubmissionTests {
         try await driver.record(driver.failed(first[0], notSent))
         #expect(try await user.row("SELECT state, attempts FROM chunks") == ["pending", "0"])
         driver.now = driver.now + .seconds(100)
-        let probe = try await driver.store.submissionTurn(
+        let probe = try await driver.store.submissionBatch(
             answers: [],
             places: 1,
             isProbe: true,

@@ -23,7 +23,7 @@ struct TransactionTests {
         let turn = Task {
             withUnsafeCurrentTask { $0?.cancel() }
             #expect(Task.isCancelled)
-            return try await driver.store.submissionTurn(
+            return try await driver.store.submissionBatch(
                 answers: [answer],
                 places: 0,
                 chunkSize: 32,
@@ -45,7 +45,7 @@ struct TransactionTests {
         try await withThrowingTaskGroup { group in
             group.addTask {
                 for answer in answers {
-                    _ = try await writer.store.submissionTurn(
+                    _ = try await writer.store.submissionBatch(
                         answers: [answer],
                         places: 0,
                         chunkSize: 32,
@@ -86,7 +86,7 @@ struct TransactionTests {
         try await user.user("BEGIN IMMEDIATE")
         let (rules, now) = (impatient.rules, impatient.now)
         let error = await #expect(throws: DatabaseError.self) {
-            _ = try await store.submissionTurn(
+            _ = try await store.submissionBatch(
                 answers: [answer],
                 places: 1,
                 chunkSize: 32,
@@ -122,10 +122,10 @@ struct TransactionTests {
         let store = driver.store
         try await store.daemonStarted(pid: 7, version: "1.2.3", at: .start)
         try await store.heartbeat(requestsPerSecond: nil, at: .start + .seconds(10))
-        var line = LineState(base: .seconds(1), maximum: .seconds(60))
-        line.close(.credentials, asked: nil, at: .start)
+        var line = CircuitBreaker(base: .seconds(1), maximum: .seconds(60))
+        line.trip(.credentials, asked: nil, at: .start)
         let failure = ServiceFailure(.unauthenticated, httpStatus: 401, errorCode: "APIGW.0301", message: "no")
-        try await store.lineChanged(to: line, requestsPerSecond: 20, failure: failure, at: .start)
+        try await store.circuitChanged(to: line, requestsPerSecond: 20, failure: failure, at: .start)
         let columns = "pid, version, heartbeat_at, credentials, circuit, paused_until, last_error, stopped_at IS NULL"
         let closed = try await user.row("SELECT \(columns) FROM daemon")
         #expect(
@@ -136,7 +136,7 @@ struct TransactionTests {
         )
         line.started(1)
         line.passed()
-        try await store.lineChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
+        try await store.circuitChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
         try await store.daemonStopped(at: .start + .seconds(20))
         let open = try await user.row("SELECT \(columns) FROM daemon")
         #expect(
@@ -151,25 +151,26 @@ struct TransactionTests {
         arguments: [
             (.credentials, "refused closed", .credentials), (.endpoint, "unknown open", .endpoint),
             (.refusal, "unknown open", .endpoint), (.throttled, "unknown closed", nil),
-        ] as [(LineState.Reason, String, LineState.Reason?)]
+        ] as [(CircuitBreaker.Reason, String, CircuitBreaker.Reason?)]
     )
-    func lineMemory(_ reason: LineState.Reason, _ shown: String, _ remembered: LineState.Reason?) async throws {
+    func gateMemory(_ reason: CircuitBreaker.Reason, _ shown: String, _ remembered: CircuitBreaker.Reason?) async throws
+    {
         let store = driver.store
-        var line = LineState(base: .seconds(1), maximum: .seconds(60))
-        line.close(reason, asked: nil, at: .start)
-        try await store.lineChanged(to: line, requestsPerSecond: 19.5, failure: nil, at: .start)
+        var line = CircuitBreaker(base: .seconds(1), maximum: .seconds(60))
+        line.trip(reason, asked: nil, at: .start)
+        try await store.circuitChanged(to: line, requestsPerSecond: 19.5, failure: nil, at: .start)
         #expect(try await user.row("SELECT credentials || ' ' || circuit FROM daemon") == [shown])
         try await store.daemonStarted(pid: 8, version: "1.2.3", at: .start)
-        let memory = try await store.lineMemory()
-        #expect(memory.closedFor == remembered)
+        let memory = try await store.gateMemory()
+        #expect(memory.openFor == remembered)
         #expect(memory.requestsPerSecond == 19.5)
     }
 
     @Test("show a probe of a failing endpoint as a half-open circuit")
     func probing() async throws {
-        var line = LineState(base: .seconds(1), maximum: .seconds(60), closedFor: .endpoint, at: .start)
+        var line = CircuitBreaker(base: .seconds(1), maximum: .seconds(60), openFor: .endpoint, at: .start)
         line.started(1)
-        try await driver.store.lineChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
+        try await driver.store.circuitChanged(to: line, requestsPerSecond: nil, failure: nil, at: .start)
         #expect(try await user.row("SELECT circuit FROM daemon") == ["half-open"])
     }
 }

@@ -31,10 +31,10 @@ struct DurableIntentTests {
 
         func renewCredentials() {}
 
-        func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitAnswer {
+        func submit(_ request: SubmitRequest) async throws(ServiceFailure) -> SubmitResponse {
             requests.yield(disk.holds(request.requestID))
             let id = String("\(request.requestID.rawValue)".filter { $0 != "-" }.prefix(32))
-            return SubmitAnswer(
+            return SubmitResponse(
                 taskID: id,
                 jobIDs: InstanceIDs(request.instances.list.map { "j\($0)" }).json
             )
@@ -103,7 +103,7 @@ struct DurableIntentTests {
             ),
             store: store,
             service: service,
-            memory: try await store.lineMemory(),
+            memory: try await store.gateMemory(),
             time: .system,
             logger: Logger(label: "engine") { _ in SwiftLogNoOpLogHandler() }
         )

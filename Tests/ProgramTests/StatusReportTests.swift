@@ -20,9 +20,9 @@ struct StatusReportTests {
         arguments: [
             (.throttled, "the API asked for it"), (.credentials, "the API refuses the credentials"),
             (.refusal, "the API refuses everything"), (.endpoint, "the API fails"),
-        ] as [(LineState.Reason, String)]
+        ] as [(CircuitBreaker.Reason, String)]
     )
-    func pause(_ reason: LineState.Reason, _ words: String) {
+    func pause(_ reason: CircuitBreaker.Reason, _ words: String) {
         let until = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
         #expect(
             StatusReport.text(Self.activity, rate: 0, pause: (reason, until))

@@ -134,8 +134,7 @@ extension ModelHistory {
         return Dictionary(uniqueKeysWithValues: rows)
     }
 
-    private func submission(_ claim: ClaimedChunk, _ outcome: ModelOutcome, _ missing: Set<String>) -> SubmissionAnswer
-    {
+    private func submission(_ claim: ClaimedChunk, _ outcome: ModelOutcome, _ missing: Set<String>) -> AttemptResult {
         switch outcome {
         case .accepted, .partly: driver.accepted(claim, leavingOut: missing)
         case .lost: driver.lost(claim)

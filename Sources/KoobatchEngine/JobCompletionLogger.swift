@@ -8,7 +8,7 @@ public import ServiceLifecycle
 ///
 /// These are changes of the database by its own rules; this only looks. It looks a few times a second at most, and what
 /// begins and ends between two looks it does not see.
-public struct Announcer: Service {
+public struct JobCompletionLogger: Service {
     /// The least time between two looks.
     private static let pause = Duration.milliseconds(250)
     /// A transaction can become visible this much later than the time that it wrote.
@@ -19,15 +19,15 @@ public struct Announcer: Service {
     private static let progressLines = 20
 
     private let store: Store
-    private let inboxes: Inboxes
+    private let queues: StageQueues
     private let time: EngineTime
     private let logger: Logger
     private let metrics = EngineMetrics()
 
-    /// Creates an announcer; it does nothing before `run()`.
-    public init(store: Store, inboxes: Inboxes, time: EngineTime, logger: Logger) {
+    /// Creates an jobLogger; it does nothing before `run()`.
+    public init(store: Store, queues: StageQueues, time: EngineTime, logger: Logger) {
         self.store = store
-        self.inboxes = inboxes
+        self.queues = queues
         self.time = time
         self.logger = logger
     }
@@ -36,7 +36,7 @@ public struct Announcer: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await inboxes.announcer.stoppingWithTask {
+        try await queues.jobLogger.stoppingWithTask {
             var since = time.now
             // A time that is to come was written by a clock that was ahead.
             var said = try await lookAtFinished(since: since)
@@ -46,7 +46,7 @@ public struct Announcer: Service {
             var progressAt = time.now
             var isStopping = false
             while !isStopping {
-                isStopping = await inboxes.announcer.take(time: time).isStopping
+                isStopping = await queues.jobLogger.take(time: time).isStopping
                 do {
                     let now = time.now
                     if now < since { since = now + (.zero - Self.overlap) }

@@ -5,7 +5,7 @@ import NIOCore
 import NIOHTTP1
 
 /// A whole answer of the API, as it came.
-struct Answer: Sendable {
+struct HTTPAnswer: Sendable {
     let status: Int
     /// Every `Retry-After`, as it came.
     let retryAfter: [String]
@@ -53,7 +53,7 @@ enum ContentCoding {
     }
 }
 
-extension Answer {
+extension HTTPAnswer {
     /// What the answer holds.
     ///
     /// - Throws: the failure that the answer means: the API's verdict, somebody else's page, an answer that cannot be read, or

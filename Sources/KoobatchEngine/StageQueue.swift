@@ -5,9 +5,9 @@ import Synchronization
 ///
 /// One consumer takes everything that has come so far at once, which is what makes group commits possible. Values are
 /// never dropped; wake-ups coalesce. It holds at most as many values as its stage has requests in flight.
-public final class Inbox<Element: Sendable>: Sendable {
+public final class StageQueue<Element: Sendable>: Sendable {
     /// What was taken.
-    public struct Mail: Sendable {
+    public struct Batch: Sendable {
         /// The values, in the order in which they came.
         public let elements: [Element]
         /// Whether the stage is to end once nothing is in flight.
@@ -16,18 +16,18 @@ public final class Inbox<Element: Sendable>: Sendable {
 
     private struct State {
         var elements: [Element] = []
-        var isRung = false
+        var isWoken = false
         var isStopping = false
         var waiter: CheckedContinuation<Void, Never>?
 
-        var isEmpty: Bool { elements.isEmpty && !isRung }
+        var isEmpty: Bool { elements.isEmpty && !isWoken }
     }
 
     private let state = Mutex(State())
     private let stage: Progress.Stage
     private let progress: Progress
 
-    /// Creates an empty inbox of a stage, whose turns begin and end with `take`.
+    /// Creates an empty queue of a stage, whose turns begin and end with `take`.
     init(_ stage: Progress.Stage, _ progress: Progress) {
         self.stage = stage
         self.progress = progress
@@ -39,15 +39,15 @@ public final class Inbox<Element: Sendable>: Sendable {
     }
 
     /// Wakes the stage.
-    public func ring() {
-        change { $0.isRung = true }
+    public func wake() {
+        change { $0.isWoken = true }
     }
 
     /// Asks the stage to end once nothing is in flight.
     public func stop() {
         change {
             $0.isStopping = true
-            $0.isRung = true
+            $0.isWoken = true
         }
     }
 
@@ -64,7 +64,7 @@ public final class Inbox<Element: Sendable>: Sendable {
     ///
     /// Not ended by cancellation: a stage is told of that through `stop()`, because it must take the answers to what it
     /// has in flight.
-    public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Mail {
+    public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Batch {
         progress.waits(stage, atMost: deadline.map { time.pause(until: $0) })
         defer { progress.works(stage) }
         if let deadline, state.withLock({ $0.isEmpty }) {
@@ -72,7 +72,7 @@ public final class Inbox<Element: Sendable>: Sendable {
                 group.addTask { await self.wait() }
                 group.addTask {
                     // A time that has come counts as a wake-up, so that the other task ends whichever was first.
-                    if await time.sleep(until: deadline) { self.ring() }
+                    if await time.sleep(until: deadline) { self.wake() }
                 }
                 await group.next()
                 group.cancelAll()
@@ -83,9 +83,9 @@ public final class Inbox<Element: Sendable>: Sendable {
         return state.withLock { state in
             defer {
                 state.elements = []
-                state.isRung = false
+                state.isWoken = false
             }
-            return Mail(elements: state.elements, isStopping: state.isStopping)
+            return Batch(elements: state.elements, isStopping: state.isStopping)
         }
     }
 
@@ -95,7 +95,7 @@ public final class Inbox<Element: Sendable>: Sendable {
     }
 
     /// Notes progress in the midst of a long batch.
-    func getsOn() {
+    func madeProgress() {
         progress.works(stage)
     }
 

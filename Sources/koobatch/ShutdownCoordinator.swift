@@ -3,7 +3,7 @@ import ServiceLifecycle
 /// The beginning and the end of the services: tells systemd of both, and ends what outlasts the grace.
 ///
 /// The last of the services, so the first that is asked to stop.
-struct Ending: Service {
+struct ShutdownCoordinator: Service {
     /// How the services ended.
     enum Outcome: Sendable {
         /// Each in its own time.

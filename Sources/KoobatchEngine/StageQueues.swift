@@ -1,46 +1,46 @@
 public import KoobatchStore
 import ServiceLifecycle
 
-/// The inboxes of the stages: how a stage hears that there may be work.
+/// The queues of the stages: how a stage hears that there may be work.
 ///
 /// State is in the database only.
-public struct Inboxes: Sendable {
+public struct StageQueues: Sendable {
     /// Of the planner.
-    public let planner: Inbox<Never>
+    public let planner: StageQueue<Never>
     /// Of the submitter: answers to what it sent.
-    public let submitter: Inbox<SubmissionAnswer>
+    public let submitter: StageQueue<AttemptResult>
     /// Of the poller: answers to what it asked.
-    public let poller: Inbox<PollAnswer>
+    public let poller: StageQueue<PollAnswer>
     /// Of the housekeeper.
-    public let housekeeper: Inbox<Never>
-    /// Of the announcer.
-    public let announcer: Inbox<Never>
+    public let housekeeper: StageQueue<Never>
+    /// Of the jobLogger.
+    public let jobLogger: StageQueue<Never>
     /// Answers that nothing has taken at the end.
     let losses = AnswerKeeper.Losses()
     /// How far the stages have come.
     let progress: Progress
 
-    /// Creates empty inboxes.
+    /// Creates empty queues.
     public init() {
         progress = Progress()
-        planner = Inbox(.planner, progress)
-        submitter = Inbox(.submitter, progress)
-        poller = Inbox(.poller, progress)
-        housekeeper = Inbox(.housekeeper, progress)
-        announcer = Inbox(.announcer, progress)
+        planner = StageQueue(.planner, progress)
+        submitter = StageQueue(.submitter, progress)
+        poller = StageQueue(.poller, progress)
+        housekeeper = StageQueue(.housekeeper, progress)
+        jobLogger = StageQueue(.jobLogger, progress)
     }
 
     /// Tells every stage that something may have changed.
-    public func ringAll() {
-        planner.ring()
-        submitter.ring()
-        poller.ring()
-        housekeeper.ring()
-        announcer.ring()
+    public func wakeAll() {
+        planner.wake()
+        submitter.wake()
+        poller.wake()
+        housekeeper.wake()
+        jobLogger.wake()
     }
 }
 
-extension Inbox {
+extension StageQueue {
     /// Runs a stage, telling it to stop on graceful shutdown and on cancellation.
     func stoppingWithTask(_ body: () async throws -> Void) async rethrows {
         defer { ended() }

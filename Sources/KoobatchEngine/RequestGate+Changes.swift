@@ -2,19 +2,19 @@ import KoobatchCore
 import KoobatchStore
 import Logging
 
-extension Line {
+extension RequestGate {
     /// Says what an answer has changed, in the log and in the database.
     func write(_ failure: ServiceFailure?, from before: State, to after: State, at now: Timestamp) async {
-        let isNewPhase = before.line.phase != after.line.phase
-        if isNewPhase { log(after.line, failure, wasUnproven: before.line.reason == .unproven) }
+        let isNewPhase = before.circuit.phase != after.circuit.phase
+        if isNewPhase { log(after.circuit, failure, wasUnproven: before.circuit.reason == .unproven) }
         let isNewRate = failure?.outcome == .throttled && before.rate.perSecond != after.rate.perSecond
         if isNewRate {
             logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
         }
-        guard isNewPhase || isNewRate || before.line.hasPassed != after.line.hasPassed else { return }
+        guard isNewPhase || isNewRate || before.circuit.hasPassed != after.circuit.hasPassed else { return }
         do {
-            try await store.lineChanged(
-                to: after.line,
+            try await store.circuitChanged(
+                to: after.circuit,
                 requestsPerSecond: after.rate.learned,
                 failure: failure,
                 at: now
@@ -24,13 +24,13 @@ extension Line {
         }
     }
 
-    private func log(_ line: LineState, _ failure: ServiceFailure?, wasUnproven: Bool) {
-        switch line.phase {
-        case .open where wasUnproven, .closed(_, .unproven):
+    private func log(_ circuit: CircuitBreaker, _ failure: ServiceFailure?, wasUnproven: Bool) {
+        switch circuit.phase {
+        case .closed where wasUnproven, .open(_, .unproven):
             break
-        case .open:
+        case .closed:
             logger.notice("Circuit closed: requests flow again")
-        case .closed(let until, let reason):
+        case .open(let until, let reason):
             let level: Logger.Level = reason == .credentials || reason == .refusal ? .error : .warning
             logger.log(
                 level: level,
@@ -42,7 +42,7 @@ extension Line {
                     LogKeys.message: "\(failure?.message ?? "")",
                 ]
             )
-        case .probing:
+        case .halfOpen:
             break
         }
     }

@@ -4,7 +4,7 @@ import Logging
 /// A stage's memory of a database that does not take its writes: a full disk, a lock that somebody keeps.
 ///
 /// Says so once when it begins and once when it ends, and paces the attempts in between.
-struct Trouble {
+struct DatabaseErrorReporter {
     private static let pause = Duration.seconds(1)
 
     private let logger: Logger

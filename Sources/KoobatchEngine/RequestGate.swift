@@ -5,10 +5,10 @@ import Synchronization
 
 /// Whether requests may be sent, and how many a second: shared by the submitter and the poller.
 ///
-/// See `LineState` and `RateLimit`; this keeps the two and writes what changes of them where people look.
-public final class Line: Sendable {
+/// See `CircuitBreaker` and `RateLimit`; this keeps the two and writes what changes of them where people look.
+public final class RequestGate: Sendable {
     struct State {
-        var line: LineState
+        var circuit: CircuitBreaker
         var rate: RateLimit
     }
 
@@ -34,7 +34,7 @@ public final class Line: Sendable {
     public init(
         backoff: Backoff,
         ceiling: Double?,
-        memory: Store.LineMemory,
+        memory: Store.GateMemory,
         hasNewCredentials: @escaping @Sendable () -> Bool,
         store: Store,
         logger: Logger,
@@ -42,14 +42,14 @@ public final class Line: Sendable {
     ) {
         // One that is longer than a pause can be was written while the clock was ahead.
         let pausedUntil = memory.pausedUntil.flatMap { $0 > now && $0 <= now + backoff.maximum ? $0 : nil }
-        let line = LineState(
+        let circuit = CircuitBreaker(
             base: backoff.base,
             maximum: backoff.maximum,
-            closedFor: memory.closedFor ?? (pausedUntil == nil ? .unproven : .throttled),
+            openFor: memory.openFor ?? (pausedUntil == nil ? .unproven : .throttled),
             at: pausedUntil ?? now
         )
         let rate = RateLimit(ceiling: ceiling, learned: memory.requestsPerSecond, at: now)
-        self.state = Mutex(State(line: line, rate: rate))
+        self.state = Mutex(State(circuit: circuit, rate: rate))
         self.hasNewCredentials = hasNewCredentials
         self.store = store
         self.logger = logger
@@ -58,18 +58,18 @@ public final class Line: Sendable {
     /// Takes other pauses and another bound; what was learned stays.
     func change(backoff: Backoff, ceiling: Double?) {
         state.withLock {
-            $0.line.change(base: backoff.base, maximum: backoff.maximum)
+            $0.circuit.change(base: backoff.base, maximum: backoff.maximum)
             $0.rate.change(ceiling: ceiling)
         }
     }
 
     /// Why no request goes, if none does.
-    var closed: (reason: LineState.Reason, until: Timestamp?)? {
+    var pause: (reason: CircuitBreaker.Reason, until: Timestamp?)? {
         state.withLock { state in
-            switch state.line.phase {
-            case .open: nil
-            case .closed(let until, let reason): (reason, until)
-            case .probing(let reason): (reason, nil)
+            switch state.circuit.phase {
+            case .closed: nil
+            case .open(let until, let reason): (reason, until)
+            case .halfOpen(let reason): (reason, nil)
             }
         }
     }
@@ -87,21 +87,21 @@ public final class Line: Sendable {
     /// - Parameter wanted: requests that there is work for, not places: the two drawers share what there is.
     func admit(_ wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Admission {
         state.withLock { state in
-            state.line.followClock(to: now)
-            if wanted > 0, state.line.isClosedForCredentials, hasNewCredentials() {
-                state.line.credentialsChanged(at: now)
+            state.circuit.followClock(to: now)
+            if wanted > 0, state.circuit.isOpenForCredentials, hasNewCredentials() {
+                state.circuit.credentialsChanged(at: now)
             }
-            let places = state.rate.allowance(of: state.line.allowance(of: wanted, at: now), for: drawer, at: now)
+            let places = state.rate.allowance(of: state.circuit.allowance(of: wanted, at: now), for: drawer, at: now)
             // At once: what the other drawer does meanwhile must find the circuit as this one leaves it.
-            state.line.started(places)
-            return Admission(places: places, isProbe: places > 0 && state.line.isProbing)
+            state.circuit.started(places)
+            return Admission(places: places, isProbe: places > 0 && state.circuit.isProbing)
         }
     }
 
     /// Notes how many of the admitted requests started.
     func started(_ count: Int, of admission: Admission, by drawer: RateLimit.Drawer, at now: Timestamp) {
         state.withLock { state in
-            if admission.isProbe, count == 0 { state.line.probeWasLost(at: now) }
+            if admission.isProbe, count == 0 { state.circuit.probeWasLost(at: now) }
             state.rate.started(count, by: drawer, at: now)
         }
     }
@@ -111,10 +111,10 @@ public final class Line: Sendable {
     /// Where that is not a matter of time, as while a probe is out, it is soon.
     func nextLook(at now: Timestamp) -> Timestamp {
         let next = state.withLock { state in
-            let line = state.line.closedUntil.map {
-                state.line.isClosedForCredentials ? min($0, now + Self.credentialsLook) : $0
+            let circuit = state.circuit.openUntil.map {
+                state.circuit.isOpenForCredentials ? min($0, now + Self.credentialsLook) : $0
             }
-            return [line, state.rate.nextToken(at: now)].compactMap(\.self).max()
+            return [circuit, state.rate.nextToken(at: now)].compactMap(\.self).max()
         }
         return max(next ?? now + Self.soon, now + .milliseconds(1))
     }
@@ -126,7 +126,7 @@ public final class Line: Sendable {
 
     /// Whether failures are those of the endpoint as a whole.
     var isEndpointFailing: Bool {
-        state.withLock { $0.line.isEndpointFailing }
+        state.withLock { $0.circuit.isEndpointFailing }
     }
 
     /// Applies the error policies to an answer, updates circuit and rate limit, and writes what has changed.
@@ -148,46 +148,47 @@ public final class Line: Sendable {
         renewing service: any CommandService,
         at now: Timestamp
     ) async -> ServiceFailure? {
-        let judged = failure?.applying(policies)
-        let everything = judged?.affectsAllRequests(policies, isQuery: isQuery) ?? false
+        let classified = failure?.applying(policies)
+        let everything = classified?.affectsAllRequests(policies, isQuery: isQuery) ?? false
         let (before, after) = state.withLock { state in
             let before = state
-            Self.take(judged, everything, into: &state, at: now)
-            if before.line.isProbing, !isProbe { state.line = before.line }
+            Self.take(classified, everything, into: &state, at: now)
+            if before.circuit.isProbing, !isProbe { state.circuit = before.circuit }
             return (before, state)
         }
-        if after.line.isClosedForCredentials, before.line != after.line, judged?.outcome != failure?.outcome {
+        if after.circuit.isOpenForCredentials, before.circuit != after.circuit, classified?.outcome != failure?.outcome
+        {
             service.renewCredentials()
         }
-        await write(judged, from: before, to: after, at: now)
-        return judged
+        await write(classified, from: before, to: after, at: now)
+        return classified
     }
 
     private static func take(
         _ failure: ServiceFailure?,
-        _ concernsEverything: Bool,
+        _ affectsAllRequests: Bool,
         into state: inout State,
         at now: Timestamp
     ) {
-        guard let failure else { return state.line.passed() }
+        guard let failure else { return state.circuit.passed() }
         switch failure.outcome {
         case .throttled:
             state.rate.throttled(named: RateLimit.named(in: failure.message), at: now)
             if failure.retryAfter != nil {
-                state.line.close(.throttled, asked: failure.retryAfter, at: now)
+                state.circuit.trip(.throttled, asked: failure.retryAfter, at: now)
             } else {
-                state.line.passed()
+                state.circuit.passed()
             }
         case .unauthenticated:
-            state.line.close(.credentials, asked: failure.retryAfter, at: now)
-        case .refused where concernsEverything:
-            state.line.close(.refusal, asked: failure.retryAfter, at: now)
+            state.circuit.trip(.credentials, asked: failure.retryAfter, at: now)
+        case .refused where affectsAllRequests:
+            state.circuit.trip(.refusal, asked: failure.retryAfter, at: now)
         case _ where failure.isOfEndpoint:
-            state.line.failed(isCertain: failure.endpointFault == .certain, asked: failure.retryAfter, at: now)
+            state.circuit.failed(isCertain: failure.endpointFault == .certain, asked: failure.retryAfter, at: now)
         case .notSent, .unknown:
-            state.line.probeWasLost(at: now)
+            state.circuit.probeWasLost(at: now)
         case .refused:
-            state.line.passed()
+            state.circuit.passed()
         }
     }
 }
