@@ -116,7 +116,7 @@ struct IAMTokenTests {
     }
 
     @Test
-    func `A token that was refused is bought anew, once`() async throws {
+    func `A token that was refused is renewed, once`() async throws {
         let shop = Shop()
         let tokens = shop.tokens
         #expect(try await tokens.token() == "token-1")

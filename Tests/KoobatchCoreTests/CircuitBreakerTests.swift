@@ -1,7 +1,7 @@
 import KoobatchCore
 import Testing
 
-@Suite("Line state")
+@Suite("The circuit breaker")
 struct CircuitBreakerTests {
     private static let now = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
     private var circuit = CircuitBreaker(base: .seconds(1), maximum: .seconds(60))
