@@ -50,15 +50,16 @@ struct DurableLogTests {
     func sharing() async throws {
         let folder = try TemporaryDirectory()
         let syncs = Syncs()
-        let (began, end) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let end = DispatchSemaphore(value: 0)
+        let (began, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .unbounded)
         let log = try Self.log(in: folder) { _ in
             guard syncs.began() == 1 else { return }
-            began.signal()
+            continuation.yield()
             end.wait()
         }
         let first = log.committed()
         async let durable: Void = log.sync(first)
-        began.wait()
+        for await _ in began { break }
         let later = (0..<8).map { _ in log.committed() }
         try await withThrowingTaskGroup { group in
             for commit in later { group.addTask { try await log.sync(commit) } }
