@@ -21,7 +21,9 @@ struct AnswerKeeper {
         }
     }
 
-    /// What is lost to the database at the end, whoever else ends how: for the exit status.
+    /// What is lost to the database at the end: for the exit status.
+    ///
+    /// Not thrown: the error of a service does not outlast the cancellation of its group.
     final class Losses: Sendable {
         private let first = Mutex<Unsaved?>(nil)
 
@@ -84,18 +86,13 @@ struct AnswerKeeper {
     /// Whether there are answers that the database has not taken yet.
     var keepsAny: Bool { !(spooled.isEmpty && logged.isEmpty) }
 
-    /// Logs every acceptance that is left to the next daemon, each of them once.
-    mutating func tell(_ answers: [AttemptResult]) {
-        for answer in answers where answer.isAccepted { log(answer) }
-    }
-
-    /// Throws `Unsaved` where the spool did not take all acceptances.
-    func requireSaved(_ answers: [AttemptResult]) throws {
-        let unsaved = answers.count { $0.isAccepted && !spooled.contains($0.claim.attempt) }
-        if unsaved == 0 { return }
-        let loss = Unsaved(count: unsaved, path: spool.path, reason: failure ?? "")
-        losses.note(loss)
-        throw loss
+    /// Leaves answers to the next daemon: logs every acceptance, each of them once, and notes those that are lost to it.
+    mutating func giveUp(_ answers: [AttemptResult]) async {
+        await keep(answers)
+        let accepted = answers.filter(\.isAccepted)
+        for answer in accepted { log(answer) }
+        let unsaved = accepted.count { !spooled.contains($0.claim.attempt) }
+        if unsaved > 0 { losses.note(Unsaved(count: unsaved, path: spool.path, reason: failure ?? "")) }
     }
 
     private mutating func log(_ answer: AttemptResult) {

@@ -106,7 +106,7 @@ public struct ChangeWatcher: Service {
     /// - Throws: `StoreError` when a file of the database is not in its place any more.
     func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async throws {
         var last: Int64?
-        var trouble = DatabaseErrorReporter(logger: logger)
+        var databaseErrors = DatabaseErrorReporter(logger: logger)
         queues.progress.waits(.watcher, atMost: interval)
         defer { queues.progress.ended(.watcher) }
         for await _ in triggers {
@@ -115,11 +115,11 @@ public struct ChangeWatcher: Service {
                 let counter = try await store.foreignChangeCounter()
                 if counter != last { queues.wakeAll() }
                 last = counter
-                trouble.passed()
+                databaseErrors.passed()
             } catch let error as StoreError {
                 throw error
             } catch {
-                _ = trouble.failed(error)
+                _ = databaseErrors.failed(error)
             }
             queues.progress.waits(.watcher, atMost: interval)
         }

@@ -63,7 +63,7 @@ public struct Housekeeper: Service {
             var isCleaning = true
             var wasSet = false
             var wakeAt = time.now
-            var trouble = DatabaseErrorReporter(logger: logger)
+            var databaseErrors = DatabaseErrorReporter(logger: logger)
             var growth = LogGrowth(logger: logger)
             while await !queues.housekeeper.take(until: wakeAt, time: time).isStopping {
                 let (now, uptime, trusted) = (time.now, time.uptime, clock.trustedNow())
@@ -92,7 +92,7 @@ public struct Housekeeper: Service {
                     if isCleaning { isCleaning = try await deleteSlice(at: trusted) }
                     let log = try await store.emptyLog()
                     growth.noted(log)
-                    trouble.passed()
+                    databaseErrors.passed()
                     let pauses = [
                         heartbeatDue - uptime, next.map { $0 - trusted }, log.isLarge ? Self.logInterval : nil,
                     ]
@@ -101,7 +101,7 @@ public struct Housekeeper: Service {
                     throw error
                 } catch {
                     health.failed(error)
-                    wakeAt = now + trouble.failed(error)
+                    wakeAt = now + databaseErrors.failed(error)
                 }
             }
         }

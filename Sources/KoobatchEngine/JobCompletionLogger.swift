@@ -24,7 +24,7 @@ public struct JobCompletionLogger: Service {
     private let logger: Logger
     private let metrics = EngineMetrics()
 
-    /// Creates an jobLogger; it does nothing before `run()`.
+    /// Creates a logger of jobs; it does nothing before `run()`.
     public init(store: Store, queues: StageQueues, time: EngineTime, logger: Logger) {
         self.store = store
         self.queues = queues

@@ -38,19 +38,19 @@ public struct Planner: Service {
     public func run() async throws {
         try await queues.planner.stoppingWithTask {
             var wakeAt: Timestamp? = time.now
-            var trouble = DatabaseErrorReporter(logger: logger)
+            var databaseErrors = DatabaseErrorReporter(logger: logger)
             var reported: Set<StuckJob> = []
             while await !queues.planner.take(until: wakeAt, time: time).isStopping {
                 do {
                     reported = try await plan(reported)
-                    trouble.passed()
-                    // What rang may have been a chunk that is to be sent again although its job has expired meanwhile.
+                    databaseErrors.passed()
+                    // What woke it may have been a chunk that is to be sent again although its job has expired meanwhile.
                     queues.housekeeper.wake()
                     wakeAt = try await store.nextPlanning(after: time.now)
                 } catch let error as StoreError {
                     throw error
                 } catch {
-                    wakeAt = time.now + trouble.failed(error)
+                    wakeAt = time.now + databaseErrors.failed(error)
                 }
             }
         }

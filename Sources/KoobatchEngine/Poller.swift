@@ -65,7 +65,7 @@ public struct Poller: Service {
         var unrecorded: [PollAnswer] = []
         var probe: ChunkID?
         var wakeAt: Timestamp? = time.now
-        var trouble = DatabaseErrorReporter(logger: logger)
+        var databaseErrors = DatabaseErrorReporter(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let batch = await queues.poller.take(until: wakeAt, time: time)
@@ -95,13 +95,13 @@ public struct Poller: Service {
                         busy.insert(poll.chunk)
                         group.addTask { await ask(poll) }
                     }
-                    trouble.passed()
+                    databaseErrors.passed()
                     let held = admission.places < due.count ? gate.nextLook(at: now) : nil
                     wakeAt = [next, held].compactMap(\.self).min()
                 } catch let error as StoreError {
                     throw error
                 } catch {
-                    wakeAt = now + trouble.failed(error)
+                    wakeAt = now + databaseErrors.failed(error)
                     guard batch.isStopping else { continue }
                     // What they say is asked for again after the next start: no reason to stay.
                     busy.subtract((unrecorded + unprocessed).map(\.poll.chunk))
@@ -149,24 +149,26 @@ public struct Poller: Service {
             at: now
         )
         for (answer, result) in zip(answers, results) {
-            var metadata: Logger.Metadata = [
-                LogKeys.jobID: "\(answer.poll.job.rawValue)",
-                LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
-                LogKeys.taskID: "\(answer.poll.taskID)",
-            ]
+            func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
+                let known: Logger.Metadata = [
+                    LogKeys.jobID: "\(answer.poll.job.rawValue)",
+                    LogKeys.chunkID: "\(answer.poll.chunk.rawValue)",
+                    LogKeys.taskID: "\(answer.poll.taskID)",
+                ]
+                return known.merging(more) { $1 }
+            }
             if case .impossible(let reason) = result {
-                metadata[LogKeys.reason] = "\(reason)"
                 logger.error(
                     "Results cannot be recorded: rows or rules were changed by hand; see koobatch doctor --full",
-                    metadata: metadata
+                    metadata: metadata([LogKeys.reason: "\(reason)"])
                 )
             } else if case .failure(let failure) = answer.result {
-                metadata[LogKeys.code] = "\(failure.errorCode)"
-                metadata[LogKeys.message] = "\(failure.message)"
-                logger.warning("Result query failed", metadata: metadata)
+                logger.warning(
+                    "Result query failed",
+                    metadata: metadata([LogKeys.code: "\(failure.errorCode)", LogKeys.message: "\(failure.message)"])
+                )
             } else if let ended = result.ended, ended > 0 {
-                metadata[LogKeys.instances] = "\(ended)"
-                logger.debug("Results recorded", metadata: metadata)
+                logger.debug("Results recorded", metadata: metadata([LogKeys.instances: "\(ended)"]))
             }
         }
     }

@@ -13,7 +13,7 @@ public struct StageQueues: Sendable {
     public let poller: StageQueue<PollAnswer>
     /// Of the housekeeper.
     public let housekeeper: StageQueue<Never>
-    /// Of the jobLogger.
+    /// Of the job completion logger.
     public let jobLogger: StageQueue<Never>
     /// Answers that nothing has taken at the end.
     let losses = AnswerKeeper.Losses()

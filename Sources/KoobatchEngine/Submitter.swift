@@ -2,7 +2,6 @@ public import KoobatchCore
 public import KoobatchStore
 public import Logging
 public import ServiceLifecycle
-import Synchronization
 
 /// Sends due chunks and records what comes of them.
 ///
@@ -76,9 +75,7 @@ public struct Submitter: Service {
             } catch {
                 // What came when nobody recorded it any more, and what is recorded and may not be on the disk.
                 let answers = disk.unsynced + queues.submitter.waiting
-                await keeper.keep(answers)
-                keeper.tell(answers)
-                if !(error is StoreError) { try keeper.requireSaved(answers) }
+                await keeper.giveUp(answers)
                 throw error
             }
         }
@@ -92,7 +89,7 @@ public struct Submitter: Service {
         // The last claim had no place left for more.
         var mayHaveMore = false
         var wakeAt: Timestamp? = time.now
-        var trouble = DatabaseErrorReporter(logger: logger)
+        var databaseErrors = DatabaseErrorReporter(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let batch = await queues.submitter.take(until: wakeAt, time: time)
@@ -132,7 +129,7 @@ public struct Submitter: Service {
                         await keeper.recorded()
                     }
                     if batch.isStopping, inFlight == kept.count { return }
-                    trouble.passed()
+                    databaseErrors.passed()
                     let held = admission.places < wanted ? gate.nextLook(at: now) : nil
                     // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
                     let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
@@ -142,21 +139,17 @@ public struct Submitter: Service {
                     // The database cannot be relied on any more: nothing is sent, and what is in flight is waited for.
                     var answers = unrecorded + unprocessed
                     while answers.count < inFlight { answers += await queues.submitter.take(time: time).elements }
-                    await keeper.keep(answers)
-                    keeper.tell(answers)
+                    await keeper.giveUp(answers)
                     throw error
                 } catch {
                     let answers = unrecorded + unprocessed
                     await keeper.keep(answers)
                     mayHaveMore = false
                     // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
-                    wakeAt = now + trouble.failed(error)
+                    wakeAt = now + databaseErrors.failed(error)
                     if Task.isCancelled {
                         // The grace is over: this was the last time for those that have come.
-                        if answers.count == inFlight {
-                            keeper.tell(answers)
-                            return try keeper.requireSaved(answers)
-                        }
+                        if answers.count == inFlight { return await keeper.giveUp(answers) }
                         wakeAt = nil
                     }
                 }
@@ -258,55 +251,30 @@ public struct Submitter: Service {
     }
 
     private func log(_ answer: AttemptResult, _ result: RecordOutcome) {
-        // Whatever becomes of the database, the mapping of an acceptance that it does not take is in the log.
-        var metadata = answer.metadata(withJobIDs: !result.isDecided)
+        // Whatever becomes of the database, the mapping of an acceptance that it does not take is in the log. An autoclosure
+        // makes the metadata: of most answers nothing is logged.
+        func metadata() -> Logger.Metadata { answer.metadata(withJobIDs: !result.isDecided) }
         switch result {
         case .late:
             logger.log(
                 level: answer.isAccepted ? .error : .warning,
                 "An answer came too late to change anything",
-                metadata: metadata
+                metadata: metadata()
             )
         case .impossible(let reason):
-            metadata[LogKeys.reason] = "\(reason)"
             logger.error(
                 "An answer cannot be recorded: rows or rules were changed by hand; see koobatch doctor --full",
-                metadata: metadata
+                metadata: metadata().merging([LogKeys.reason: "\(reason)"]) { $1 }
             )
-        case .decided(.accept): logger.debug("Chunk submitted", metadata: metadata)
-        case .decided(.cancel), .decided(.split): logger.debug("Chunk not accepted", metadata: metadata)
-        case .decided(.retry): logger.warning("Chunk will be retried", metadata: metadata)
+        case .decided(.accept): logger.debug("Chunk submitted", metadata: metadata())
+        case .decided(.cancel), .decided(.split): logger.debug("Chunk not accepted", metadata: metadata())
+        case .decided(.retry): logger.warning("Chunk will be retried", metadata: metadata())
         case .decided(.hold):
-            logger.error("Chunk on hold; operator action required: see its row in chunks", metadata: metadata)
+            logger.error("Chunk on hold; operator action required: see its row in chunks", metadata: metadata())
         // What the API refuses of an instance is its result, as the failure of a command is.
-        case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata)
-        case .decided(.fail): logger.error("Chunk failed", metadata: metadata)
+        case .decided(.fail(.rejected)): logger.info("Instance rejected", metadata: metadata())
+        case .decided(.fail): logger.error("Chunk failed", metadata: metadata())
         }
-    }
-}
-
-/// What is known of a disk that cannot be relied on: for the loop, which is to end with it.
-private final class BrokenDisk: Sendable {
-    private struct State {
-        var error: (any Error)?
-        var unsynced: [AttemptResult] = []
-    }
-
-    private let state = Mutex(State())
-
-    /// Answers that are committed, and may not be on the disk.
-    var unsynced: [AttemptResult] { state.withLock { $0.unsynced } }
-
-    func fail(_ error: any Error, unsynced answers: [AttemptResult]) {
-        state.withLock { state in
-            state.error = state.error ?? error
-            state.unsynced += answers
-        }
-    }
-
-    /// Throws the first error.
-    func requireWhole() throws {
-        if let error = state.withLock({ $0.error }) { throw error }
     }
 }
 
@@ -321,33 +289,6 @@ extension RecordOutcome {
 }
 
 extension AttemptResult {
-    var isAccepted: Bool { result.failure == nil }
-
-    /// What the log says of it.
-    ///
-    /// - Parameter withJobIDs: whether the mapping of an acceptance is told in full.
-    func metadata(withJobIDs: Bool) -> Logger.Metadata {
-        var metadata: Logger.Metadata = [
-            LogKeys.jobID: "\(claim.job.rawValue)",
-            LogKeys.chunkID: "\(claim.chunk.rawValue)",
-            LogKeys.requestID: "\(claim.request.requestID.rawValue)",
-        ]
-        switch result {
-        case .success(let accepted):
-            metadata[LogKeys.taskID] = "\(accepted.taskID)"
-            metadata[LogKeys.instances] = "\(claim.request.instances.count - accepted.missing.count)"
-            if withJobIDs {
-                metadata[LogKeys.jobIDs] = "\(accepted.jobIDs)"
-                metadata[LogKeys.instanceIDs] = "\(claim.request.instances.json)"
-            }
-        case .failure(let failure):
-            metadata[LogKeys.outcome] = "\(failure.outcome.rawValue)"
-            metadata[LogKeys.code] = "\(failure.errorCode)"
-            metadata[LogKeys.message] = "\(failure.message)"
-        }
-        return metadata
-    }
-
     fileprivate func failing(_ failure: ServiceFailure) -> AttemptResult {
         AttemptResult(claim: claim, result: .failure(failure), finishedAt: finishedAt)
     }

@@ -50,6 +50,7 @@ final class LockWait: Sendable {
         }
         guard left > .zero else { return false }
         let pause = Self.pauses[min(tries, Self.pauses.count - 1)] * 1_000
+        // SQLite calls this on the thread that waits, which has nothing else to do and cannot suspend.
         usleep(min(pause, useconds_t(left.wholeMilliseconds + 1) * 1_000))
         return true
     }

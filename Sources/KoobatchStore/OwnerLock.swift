@@ -47,7 +47,8 @@ public final class OwnerLock: Sendable {
         identity = FileIdentity(descriptor: descriptor)
         lastRun = Self.lines(of: descriptor).dropFirst().first.flatMap(RunRecord.init)
         record = Mutex(lastRun)
-        write(lastRun, to: descriptor)
+        // What was there may be longer.
+        ftruncate(descriptor, off_t(write(lastRun, to: descriptor)))
     }
 
     deinit {
@@ -108,13 +109,17 @@ public final class OwnerLock: Sendable {
         guard other >= 0 else { return }
         defer { close(other) }
         // The record of a daemon that has started meanwhile is not touched.
-        if flock(other, LOCK_EX | LOCK_NB) == 0 { write(record.withLock { $0 }, to: other) }
+        if flock(other, LOCK_EX | LOCK_NB) == 0 {
+            ftruncate(other, off_t(write(record.withLock { $0 }, to: other)))
+        }
     }
 
-    private func write(_ record: RunRecord?, to descriptor: Int32) {
+    /// Returns how long the text is: always the same with a record.
+    @discardableResult
+    private func write(_ record: RunRecord?, to descriptor: Int32) -> Int {
         let text = Array(([owner] + [record?.description].compactMap(\.self)).map { "\($0)\n" }.joined().utf8)
         _ = pwrite(descriptor, text, text.count, 0)
-        ftruncate(descriptor, off_t(text.count))
+        return text.count
     }
 
     /// What the owner of a database wrote of itself; `nil` if it has none.

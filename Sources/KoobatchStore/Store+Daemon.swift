@@ -6,7 +6,7 @@ extension Store {
     public struct GateMemory: Hashable, Sendable {
         /// The rate that it had learned, in requests per second.
         public let requestsPerSecond: Double?
-        /// Why its line was closed, if it was, as far as that outlasts a restart.
+        /// Why its circuit was open, if it was, as far as that outlasts a restart.
         public let openFor: CircuitBreaker.Reason?
         /// Until when the API had asked for a pause.
         public let pausedUntil: Timestamp?
@@ -114,7 +114,7 @@ extension Store {
     /// - Parameters:
     ///   - circuit: its state.
     ///   - requestsPerSecond: the rate in force.
-    ///   - failure: what closed it; `nil` leaves the last error as it was.
+    ///   - failure: what opened it; `nil` leaves the last error as it was.
     ///   - now: the time of the change.
     public func circuitChanged(
         to circuit: CircuitBreaker,

@@ -7,6 +7,47 @@ extension Store {
     /// Chunks that are made due in one transaction.
     private static let boundedAtOnce = 200
 
+    /// A column of `chunks` with times that a rule bounds.
+    private struct DueTime {
+        let column: String
+        let index: String
+        /// The rows of the rule; `?1` is the time now.
+        let rows: String
+        let latest: Timestamp?
+
+        /// The rows that are beyond the bound, `?2`.
+        var beyond: String { "FROM chunks INDEXED BY \(index) WHERE \(rows) AND \(column) > ?2" }
+    }
+
+    private static func dueTimes(by rules: SubmissionRules, at now: Timestamp) -> [DueTime] {
+        [
+            DueTime(
+                column: "next_attempt_at",
+                index: "chunks_next_attempt",
+                rows: "state = 'pending' AND blocked = 0",
+                latest: now + rules.backoff.maximum + slack
+            ),
+            DueTime(
+                column: "next_poll_at",
+                index: "chunks_next_poll",
+                rows: "next_poll_at IS NOT NULL AND state = 'submitted'",
+                latest: rules.polling.map { now + $0.longestDelay + slack }
+            ),
+            // A late look is no further off than twice the time that the results were waited for.
+            DueTime(
+                column: "next_poll_at",
+                index: "chunks_next_poll",
+                rows: """
+                    next_poll_at IS NOT NULL AND state = 'finished'
+                    AND next_poll_at > strftime('%Y-%m-%dT%H:%M:%fZ', ?1,
+                                                max(0, 2 * (julianday(result_deadline_at) - julianday(submitted_at)))
+                                                || ' days')
+                    """,
+                latest: rules.polling.map { now + $0.resultTimeout * 2 }
+            ),
+        ]
+    }
+
     /// Makes due at once what is put off for longer than its own rule allows: it was written while the clock was ahead, or by
     /// a rule that is no longer in force.
     ///
@@ -14,97 +55,37 @@ extension Store {
     ///
     /// - Returns: whether anything was.
     public func boundDueTimes(by rules: SubmissionRules, at now: Timestamp) async throws -> Bool {
-        let latestAttempt = now + rules.backoff.maximum + Self.slack
-        let latestPoll = rules.polling.map { now + $0.longestDelay + Self.slack }
-        let latestLateLook = rules.polling.map { now + $0.resultTimeout * 2 }
+        let latestPause = now + rules.backoff.maximum + Self.slack
         var wasFound = false
-        while try await read({
-            try Self.hasUnboundedDueTime([latestAttempt, latestPoll, latestLateLook, now], $0)
+        while try await read({ db in
+            let isPaused = try Bool.fetchOne(
+                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM daemon_state WHERE paused_until > ?)"),
+                arguments: [latestPause]
+            )
+            if isPaused ?? false { return true }
+            return try Self.dueTimes(by: rules, at: now).contains { time in
+                try Bool.fetchOne(
+                    db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 \(time.beyond))"),
+                    arguments: [now, time.latest]
+                ) ?? false
+            }
         }) {
             let changed = try await write { db in
-                try db.cachedStatement(
-                    sql: "UPDATE daemon_state SET paused_until = NULL WHERE paused_until > ?"
-                ).execute(arguments: [latestAttempt])
+                try db.cachedStatement(sql: "UPDATE daemon_state SET paused_until = NULL WHERE paused_until > ?")
+                    .execute(arguments: [latestPause])
                 var changed = db.changesCount
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE chunks
-                           SET next_attempt_at = ?1
-                         WHERE id IN (SELECT id
-                                        FROM chunks INDEXED BY chunks_next_attempt
-                                       WHERE state = 'pending'
-                                         AND blocked = 0
-                                         AND next_attempt_at > ?2
-                                       LIMIT ?3)
-                        """
-                ).execute(arguments: [now, latestAttempt, Self.boundedAtOnce])
-                changed += db.changesCount
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE chunks
-                           SET next_poll_at = ?1
-                         WHERE id IN (SELECT id
-                                        FROM chunks INDEXED BY chunks_next_poll
-                                       WHERE next_poll_at IS NOT NULL
-                                         AND state = 'submitted'
-                                         AND next_poll_at > ?2
-                                       LIMIT ?3)
-                        """
-                ).execute(arguments: [now, latestPoll, Self.boundedAtOnce])
-                changed += db.changesCount
-                try db.cachedStatement(
-                    sql: """
-                        UPDATE chunks
-                           SET next_poll_at = ?1
-                         WHERE id IN (SELECT id
-                                        FROM chunks INDEXED BY chunks_next_poll
-                                       WHERE next_poll_at IS NOT NULL
-                                         AND state = 'finished'
-                                         AND next_poll_at > ?2
-                                         AND \(Self.isTooLate)
-                                       LIMIT ?3)
-                        """
-                ).execute(arguments: [now, latestLateLook, Self.boundedAtOnce])
-                return changed + db.changesCount
+                for time in Self.dueTimes(by: rules, at: now) {
+                    try db.cachedStatement(
+                        sql: "UPDATE chunks SET \(time.column) = ?1 WHERE id IN (SELECT id \(time.beyond) LIMIT ?3)"
+                    ).execute(arguments: [now, time.latest, Self.boundedAtOnce])
+                    changed += db.changesCount
+                }
+                return changed
             }
             if changed == 0 { break }
             wasFound = true
         }
         return wasFound
-    }
-
-    /// Whether a late look at a chunk, at `?1`, is further off than twice the time that its results were waited for.
-    private static let isTooLate = """
-        next_poll_at > strftime('%Y-%m-%dT%H:%M:%fZ', ?1,
-                                max(0, 2 * (julianday(result_deadline_at) - julianday(submitted_at))) || ' days')
-        """
-
-    private static func hasUnboundedDueTime(_ bounds: StatementArguments, _ db: Database) throws -> Bool {
-        let isTooLate = isTooLate.replacing("?1", with: "?4")
-        return try Bool.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM daemon_state WHERE paused_until > ?1)
-                        OR EXISTS (SELECT 1
-                                     FROM chunks INDEXED BY chunks_next_attempt
-                                    WHERE state = 'pending'
-                                      AND blocked = 0
-                                      AND next_attempt_at > ?1)
-                        OR EXISTS (SELECT 1
-                                     FROM chunks INDEXED BY chunks_next_poll
-                                    WHERE next_poll_at IS NOT NULL
-                                      AND state = 'submitted'
-                                      AND next_poll_at > ?2)
-                        OR EXISTS (SELECT 1
-                                     FROM chunks INDEXED BY chunks_next_poll
-                                    WHERE next_poll_at IS NOT NULL
-                                      AND state = 'finished'
-                                      AND next_poll_at > ?3
-                                      AND \(isTooLate))
-                    """
-            ),
-            arguments: bounds
-        ) ?? false
     }
 
     /// Makes due the jobs that were inserted without a `run_at` while the clock was ahead; to be called at a start and when
