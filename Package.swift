@@ -52,11 +52,6 @@ let package = Package(
         ),
 
         .target(
-            name: "KoobatchReport",
-            dependencies: ["KoobatchCore"],
-            swiftSettings: strict
-        ),
-        .target(
             name: "PrometheusText",
             dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: strict
@@ -104,7 +99,12 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        // Floor 2: the stages.
+        // Floor 2: the stages; the page of a job.
+        .target(
+            name: "KoobatchReport",
+            dependencies: ["KoobatchCore", "KoobatchStore"],
+            swiftSettings: strict
+        ),
         .target(
             name: "KoobatchEngine",
             dependencies: [
@@ -189,7 +189,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KoobatchReportTests",
-            dependencies: ["KoobatchCore", "KoobatchReport"],
+            dependencies: ["KoobatchCore", "KoobatchReport", "KoobatchStore"],
             swiftSettings: strict
         ),
         .testTarget(

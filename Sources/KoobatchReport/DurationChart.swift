@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// How long results took: bars over bins of equal width, or of equal ratio where the times differ much.
 struct DurationChart {

@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// The instances of a job by state, as one bar and its legend.
 struct OutcomeBar {

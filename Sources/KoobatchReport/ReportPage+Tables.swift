@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// The tables of the page. Each has room of its own, in bytes, that a hostile text cannot widen.
 extension ReportPage {

@@ -1,4 +1,5 @@
-public import KoobatchCore
+import KoobatchCore
+public import KoobatchStore
 
 /// A report as one HTML page that needs nothing but itself: no script, no picture, no style from elsewhere.
 ///

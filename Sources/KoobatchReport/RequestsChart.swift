@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// Requests over time by what came of them: bars one on another.
 struct RequestsChart {

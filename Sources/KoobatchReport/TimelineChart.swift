@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// Submissions and results over time, added up.
 struct TimelineChart {

@@ -36,20 +36,20 @@ build() {
   Answer)
     core
     swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/AnswerFuzz.swift \
-      $cloud/{Envelope,JSONScanner,PlainText,QueryReader,Redactor,SubmissionReader,JSONText}.swift \
+      $cloud/Answers/{Envelope,JSONScanner,PlainText,QueryReader,Redactor,SubmissionReader,JSONText}.swift \
       "$out/KoobatchCore.o" -o "$out/Answer" ;;
   RetryAfter)
     core
-    swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/RetryAfterFuzz.swift $cloud/RetryAfter.swift \
+    swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/RetryAfterFuzz.swift $cloud/Answers/RetryAfter.swift \
       "$out/KoobatchCore.o" -o "$out/RetryAfter" ;;
   InstanceList)
-    swiftc "${flags[@]}" "${libraries[@]}" -module-name Fuzz Tests/Fuzz/InstanceListFuzz.swift $cli/CSVField.swift \
-      $cli/Instances/{CSVColumn,InstanceList,InstanceListParser}.swift $cli/Terminal/DisplayWidth.swift \
+    swiftc "${flags[@]}" "${libraries[@]}" -module-name Fuzz Tests/Fuzz/InstanceListFuzz.swift \
+      $cli/Instances/{CSVField,CSVColumn,InstanceList,InstanceListParser}.swift $cli/Terminal/DisplayWidth.swift \
       "@$out/parser-objects" -o "$out/InstanceList" ;;
   Settings)
     core
     swiftc "${flags[@]}" "${libraries[@]}" -module-name Fuzz Tests/Fuzz/SettingsFuzz.swift \
-      $cli/Settings{File,Key,Problems,Reader}.swift $cli/{DurationText,LinkedFile}.swift \
+      $cli/Settings/{SettingsFile,SettingsKey,SettingsProblems,SettingsReader,LinkedFile}.swift $cli/Commands/Options/DurationText.swift \
       "$out/KoobatchCore.o" "@$out/objects" -o "$out/Settings" ;;
   *) echo "there is no fuzzer $1" >&2; exit 64 ;;
   esac

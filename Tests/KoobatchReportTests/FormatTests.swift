@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 import Testing
 
 @testable import KoobatchReport

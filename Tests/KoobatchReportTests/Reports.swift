@@ -1,4 +1,5 @@
 import KoobatchCore
+import KoobatchStore
 
 /// Reports to draw pages from.
 enum Reports {

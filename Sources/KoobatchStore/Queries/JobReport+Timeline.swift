@@ -1,3 +1,5 @@
+public import KoobatchCore
+
 extension JobReport {
     /// A job's time in equal steps: at most 200 of them.
     public struct Timeline: Hashable, Sendable {

@@ -3,7 +3,7 @@ import KoobatchCore
 import KoobatchStore
 
 /// Everything about one job, for `koobatch status ID`.
-struct JobReport {
+struct JobDetails {
     private let job: JobStatus
     private let settings: [JobSetting]
     private let waits: [Wait]

@@ -39,7 +39,7 @@ struct Status: AsyncParsableCommand {
             let client = try common.client(for: .reading)
             let printer = StandardOutput()
             if let id {
-                let report = try JobReport(of: id, limit: all ? nil : limit, client: client)
+                let report = try JobDetails(of: id, limit: all ? nil : limit, client: client)
                 if output.json { try printer.line(report.json.line) } else { try report.print(to: printer) }
             } else {
                 try list(client, printer)

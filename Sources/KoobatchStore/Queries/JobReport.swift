@@ -1,3 +1,5 @@
+public import KoobatchCore
+
 /// What there is to tell of one command job, in a size that does not grow with it.
 public struct JobReport: Hashable, Sendable {
     /// The job itself.
