@@ -9,8 +9,8 @@ extension DatabaseClient {
     ///   - instanceIDs: the instances.
     ///   - settings: the columns that are not left to their defaults.
     ///   - paused: whether it waits until it is resumed.
-    ///   - keeps: false only checks the job against every rule of the schema and stores nothing.
-    /// - Returns: the id; with `keeps` false one that stays free.
+    ///   - dryRun: only checks the job against every rule of the schema and stores nothing.
+    /// - Returns: the id; of a dry run one that stays free.
     /// - Throws: `StoreError.refused` with the rule that the job breaks.
     @discardableResult
     public func submit(
@@ -18,7 +18,7 @@ extension DatabaseClient {
         instanceIDs: [String],
         settings: [JobSetting],
         paused: Bool = false,
-        keeps: Bool = true
+        dryRun: Bool = false
     ) throws -> CommandJobID {
         let columns = ["command", "instance_ids", "state"] + settings.map(\.column.rawValue)
         let placeholders = ["?", "?", "?"] + settings.map(\.column.placeholder)
@@ -36,7 +36,7 @@ extension DatabaseClient {
                     arguments: StatementArguments(values)
                 )
                 id = db.lastInsertedRowID
-                return keeps ? .commit : .rollback
+                return dryRun ? .rollback : .commit
             }
             return CommandJobID(rawValue: id)
         }

@@ -2,27 +2,27 @@ import GRDB
 import GRDBSQLite
 import KoobatchCore
 
-/// A connection of a program beside the daemon: the subcommands for people.
+/// A connection of a program beside the daemon: the subcommands for people, and what reads metrics.
 ///
-/// It never creates or upgrades the database, and writes the log back only when it is the last connection to close:
-/// SQLite before 3.51.3 can corrupt a database when one connection writes while another checkpoints
-/// (https://sqlite.org/wal.html#walresetbug), so that the daemon alone does. Every call is one
-/// transaction, short unless it says otherwise, and nothing is held between calls, so that a connection may stay open
-/// for hours. A write is on the disk when its call returns.
+/// It never creates or upgrades the database. Every call is one transaction, short unless it says otherwise, and nothing is
+/// held between calls, so that a connection may stay open for hours. A write is on the disk when its call returns.
 public struct DatabaseClient: Sendable {
     /// What a connection is for.
     public enum Access: Sendable {
         /// It looks and cannot write (`PRAGMA query_only`). It works with read permission on the files.
         case reading
-        /// It looks and writes.
+        /// It looks and writes, as people do: the schema's triggers check what it writes.
         case writing
+        /// It looks after the database: checks it, copies it, deletes finished jobs. The database may be of any schema
+        /// version; see `requireCurrentSchema`.
+        case maintaining
     }
 
     let database: DatabaseQueue
     /// Where the database is.
     public let path: String
 
-    /// Opens a database of the current schema version.
+    /// Opens a database, which must exist.
     ///
     /// - Parameters:
     ///   - path: of the file; it must exist.
@@ -30,32 +30,39 @@ public struct DatabaseClient: Sendable {
     ///   - busyTimeout: how long a call waits for another program's transaction before it throws `StoreError.locked`.
     /// - Throws: `StoreError`, with the same cases for what is no database of this koobatch as `Store`.
     public init(path: String, access: Access, busyTimeout: Duration = .seconds(5)) throws {
-        if FileSystem.isHidden(path) { throw StoreError.noAccess(path: path, to: .read) }
-        if !FileSystem.exists(path) { throw StoreError.missing(path: path) }
-        var configuration = Configuration()
-        configuration.label = "koobatch"
-        configuration.busyMode = .timeout(busyTimeout.inSeconds)
-        configuration.foreignKeysEnabled = false
-        let mark = ClientMark(database: path)
-        configuration.prepareDatabase { db in
-            // Lives as long as the connection, which keeps its configuration.
-            withExtendedLifetime(mark) {}
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
-            try db.keepLog()
-            if access == .reading { try db.execute(sql: "PRAGMA query_only = 1") }
-        }
+        let role = ConnectionRole.client(access, busyTimeout: busyTimeout)
+        database = try DatabaseQueue(path: path, as: role)
+        self.path = path
         do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.inDatabase { try Migrator.check($0, path: path) }
-        } catch let error as DatabaseError {
-            switch error.resultCode {
-            case .SQLITE_NOTADB, .SQLITE_CORRUPT: throw StoreError(opening: error, path: path)
-            case .SQLITE_CANTOPEN, .SQLITE_READONLY:
-                throw StoreError.cannotOpen(path: path, reason: "its log is missing while no daemon runs")
-            default: throw StoreError(error, path: path)
+            try database.inDatabase { db in
+                if access == .maintaining {
+                    _ = try Migrator.version(db, path: path)
+                } else {
+                    try Migrator.check(db, path: path)
+                }
+            }
+        } catch {
+            throw StoreError(opening: error, path: path, as: role)
+        }
+    }
+
+    /// Throws unless the database is of the current schema version.
+    public func requireCurrentSchema() throws {
+        try withoutTransaction { try Migrator.check($0, path: path) }
+    }
+
+    /// Closes the connection, so that the daemon's is the last.
+    public func close() throws {
+        try database.close()
+    }
+
+    /// Reads one state of the database without blocking the caller's thread.
+    func snapshot<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            database.asyncWriteWithoutTransaction { db in
+                continuation.resume(with: Result { try naming { try Self.transaction(.deferred, db, body) } })
             }
         }
-        self.path = path
     }
 
     /// Reads one snapshot; keep it short, because the log cannot be written back past it.
@@ -72,21 +79,31 @@ public struct DatabaseClient: Sendable {
         _ kind: Database.TransactionKind,
         _ body: (Database) throws -> Value
     ) throws -> Value {
-        try withoutTransaction { db in
-            var value: Value?
-            try db.inTransaction(kind) {
-                value = try body(db)
-                return .commit
-            }
-            guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
-            return value
+        try withoutTransaction { try Self.transaction(kind, $0, body) }
+    }
+
+    private static func transaction<Value>(
+        _ kind: Database.TransactionKind,
+        _ db: Database,
+        _ body: (Database) throws -> Value
+    ) throws -> Value {
+        var value: Value?
+        try db.inTransaction(kind) {
+            value = try body(db)
+            return .commit
         }
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+        return value
     }
 
     /// Runs statements that are transactions of their own; errors of SQLite become `StoreError`.
     func withoutTransaction<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try naming { try database.inDatabase(body) }
+    }
+
+    private func naming<Value>(_ body: () throws -> Value) throws -> Value {
         do {
-            return try database.inDatabase(body)
+            return try body()
         } catch let error as DatabaseError {
             throw StoreError(error, path: path)
         }

@@ -62,14 +62,10 @@ extension Migrator {
         ) == 6
     }
 
-    static func markCopy(path: String, busyTimeout: Duration) throws -> Bool {
+    static func markCopy(path: String) throws -> Bool {
         guard FileSystem.exists(path) else { return false }
-        var configuration = Configuration()
-        configuration.busyMode = .timeout(busyTimeout.inSeconds)
-        configuration.foreignKeysEnabled = false
-        configuration.prepareDatabase { try $0.disableTriggers() }
         do {
-            let database = try DatabaseQueue(path: path, configuration: configuration)
+            let database = try DatabaseQueue(path: path, as: .marking)
             return try database.inDatabase { db in
                 do {
                     _ = try version(db, path: path)

@@ -46,10 +46,10 @@ public struct Store: Sendable {
         sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void
     ) throws {
         lockWait = LockWait(busyTimeout)
-        let database = try Self.connect(path: path, lockWait: lockWait, create: false)
+        // The sync that FULL adds is done after the commit, see DurableLog.
+        let database = try Self.connect(path: path, as: .daemon(lockWait), synchronous: "NORMAL")
         try database.inDatabase { [checkpointer] db in
             try Migrator.check(db, path: path)
-            try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             checkpointer.watch(db)
         }
         self.database = database
@@ -78,7 +78,7 @@ public struct Store: Sendable {
         path: String,
         busyTimeout: Duration = .seconds(30)
     ) throws -> (from: Int, to: Int) {
-        let database = try connect(path: path, lockWait: LockWait(busyTimeout), create: true)
+        let database = try connect(path: path, as: .migration(LockWait(busyTimeout)), synchronous: "FULL")
         return try database.inDatabase { db in
             do {
                 return try Migrator.migrate(db, path: path)
@@ -97,7 +97,7 @@ public struct Store: Sendable {
     /// - Returns: whether there was something to mark.
     /// - Throws: `StoreError.otherSchema`, or as `migrate`.
     public static func markCopy(path: String) throws -> Bool {
-        try Migrator.markCopy(path: path, busyTimeout: .seconds(30))
+        try Migrator.markCopy(path: path)
     }
 
     /// Has every statement wait for another program's lock no longer than until then, for the end of the daemon.
@@ -105,39 +105,15 @@ public struct Store: Sendable {
         lockWait.end(by: deadline)
     }
 
-    private static func connect(path: String, lockWait: LockWait, create: Bool) throws -> DatabaseQueue {
-        var configuration = Configuration()
-        configuration.label = "koobatch"
-        configuration.busyMode = .callback { lockWait.pause(afterTries: $0) }
-        configuration.foreignKeysEnabled = false
-        configuration.maximumReaderCount = 1
-        configuration.prepareDatabase { db in
-            try db.execute(sql: "PRAGMA cache_size = -16384")
-            if !create { try db.disableTriggers() }
-            try db.execute(sql: "PRAGMA temp_store = MEMORY")
-            // Debian overwrites deleted content by default: of a job of a million instances that takes 40 ms.
-            try db.execute(sql: "PRAGMA secure_delete = OFF")
-            try db.keepLog()
-        }
-        if create {
-            FileSystem.createIfMissing(path)
-        } else if !FileSystem.exists(path) {
-            throw StoreError.missing(path: path)
-        }
-        let database: DatabaseQueue
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-        } catch {
-            throw StoreError(opening: error, path: path)
-        }
+    private static func connect(path: String, as role: ConnectionRole, synchronous: String) throws -> DatabaseQueue {
+        let database = try DatabaseQueue(path: path, as: role)
         do {
             try database.inDatabase { db in
                 // Before the journal mode, which stays in the file.
                 _ = try Migrator.version(db, path: path)
                 let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL") ?? ""
                 guard mode == "wal" else { throw StoreError.mode(path: path, pragma: "journal_mode=WAL", got: mode) }
-                // The sync that FULL adds is done after the commit, see DurableLog; a migration is not in a hurry.
-                try db.execute(sql: "PRAGMA synchronous = \(create ? "FULL" : "NORMAL")")
+                try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
             throw StoreError.locked(path: path, by: nil)

@@ -27,7 +27,7 @@ struct Backup: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
-            let copy = try MaintenanceConnection(path: settings.database)
+            let copy = try DatabaseClient(path: settings.database, access: .maintaining)
                 .backup(to: file, replacing: force, at: EngineTime.system.now)
             let text = "\(file): \(copy.jobs) jobs, \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked"
             try output.print(

@@ -55,7 +55,7 @@ struct Prune: AsyncParsableCommand {
                     "retention.finished_jobs is 0, which keeps finished jobs for ever; say --older-than 30d"
                 )
             }
-            let connection = try MaintenanceConnection(path: settings.database)
+            let connection = try DatabaseClient(path: settings.database, access: .maintaining)
             try connection.requireCurrentSchema()
             let now = try Self.trustedNow(connection, database: settings.database)
             let cutoff = now + (.zero - age)
@@ -81,7 +81,7 @@ struct Prune: AsyncParsableCommand {
     }
 
     /// The time, and not what a clock shows that has jumped forward, as far as a running daemon can tell.
-    private static func trustedNow(_ connection: MaintenanceConnection, database: String) throws -> Timestamp {
+    private static func trustedNow(_ connection: DatabaseClient, database: String) throws -> Timestamp {
         let now = EngineTime.system.now
         guard try OwnerLock.owner(ofDatabase: database) != nil, let trusted = try connection.daemonFacts().trusted
         else {
@@ -90,12 +90,12 @@ struct Prune: AsyncParsableCommand {
         return min(now, trusted + .seconds(60))
     }
 
-    private static func text(_ extent: MaintenanceConnection.Extent) -> String {
+    private static func text(_ extent: DatabaseClient.Extent) -> String {
         "\(extent.jobs) jobs with \(extent.instances) instances"
     }
 
     /// Asks; anything but a yes is a no.
-    private static func isConfirmed(_ extent: MaintenanceConnection.Extent, finishedBefore cutoff: Timestamp) -> Bool {
+    private static func isConfirmed(_ extent: DatabaseClient.Extent, finishedBefore cutoff: Timestamp) -> Bool {
         FileHandle.standardError.write(
             Data("delete \(text(extent)) that finished before \(cutoff)? [y/N] ".utf8)
         )

@@ -26,7 +26,7 @@ struct ReportCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
-            let reader = try Reader(path: settings.database)
+            let reader = try DatabaseClient(path: settings.database, access: .reading)
             guard let report = try await reader.report(of: CommandJobID(rawValue: id), at: EngineTime.system.now) else {
                 throw Failure(code: .failure, "there is no job \(id) in \(settings.database)")
             }

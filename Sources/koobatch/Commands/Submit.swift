@@ -106,7 +106,7 @@ struct Submit: AsyncParsableCommand {
                 instanceIDs: list.ids,
                 settings: settings.given,
                 paused: settings.paused,
-                keeps: !dryRun
+                dryRun: dryRun
             )
             let size = list.ids.count.of("instance")
             let printer = StandardOutput()

@@ -9,7 +9,7 @@ struct ContentCheck: DoctorCheck {
 
     func findings() -> [Finding] {
         do {
-            let connection = try MaintenanceConnection(path: database)
+            let connection = try DatabaseClient(path: database, access: .maintaining)
             try connection.requireCurrentSchema()
             if let flaw = try connection.flaw(full: full) {
                 return [
@@ -22,7 +22,7 @@ struct ContentCheck: DoctorCheck {
                 ]
             }
             let depth = full ? "integrity_check" : "quick_check"
-            let version = MaintenanceConnection.knownSchemaVersion
+            let version = DatabaseClient.knownSchemaVersion
             return [.ok(Self.name, "schema version \(version), whole (\(depth), rows and counts)")]
         } catch StoreError.missing {
             // Told by the check of the files.

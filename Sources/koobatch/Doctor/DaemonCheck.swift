@@ -12,7 +12,7 @@ struct DaemonCheck: DoctorCheck {
     func findings() -> [Finding] {
         do {
             let owner = try OwnerLock.owner(ofDatabase: database)
-            let connection = try MaintenanceConnection(path: database)
+            let connection = try DatabaseClient(path: database, access: .maintaining)
             try connection.requireCurrentSchema()
             return Self.findings(owner: owner, facts: try connection.daemonFacts(), at: EngineTime.system.now)
         } catch StoreError.cannotLock(_, let reason) {
@@ -32,7 +32,7 @@ struct DaemonCheck: DoctorCheck {
     /// What the lock and the daemon's own row say.
     static func findings(
         owner: String?,
-        facts: MaintenanceConnection.DaemonFacts,
+        facts: DatabaseClient.DaemonFacts,
         at now: Timestamp
     ) -> [Finding] {
         var findings: [Finding] = []

@@ -8,7 +8,7 @@ struct LibraryCheck: DoctorCheck {
 
     func findings() -> [Finding] {
         do {
-            return [Self.finding(version: try MaintenanceConnection.libraryVersion())]
+            return [Self.finding(version: try DatabaseClient.libraryVersion())]
         } catch {
             return [.problem(Self.name, "the library does not work: \(error)", advice: "Install libsqlite3 again.")]
         }

@@ -20,7 +20,9 @@ struct MetricsCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let settings = try common.settings(for: .database)
-            let gauges = try await Reader(path: settings.database).gauges(at: EngineTime.system.now)
+            let gauges = try await DatabaseClient(path: settings.database, access: .reading).gauges(
+                at: EngineTime.system.now
+            )
             let own = gauges.daemon.isRunning ? gauges.daemon.exposition ?? "" : ""
             let printer = StandardOutput()
             try printer.write(Exposition.text(of: MetricNames.families(of: gauges)) + own)

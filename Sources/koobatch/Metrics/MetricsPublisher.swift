@@ -12,7 +12,7 @@ import Synchronization
 final class MetricsPublisher: Sendable {
     private let registry = MetricsRegistry(descriptions: MetricNames.descriptions)
     private let settings: Settings.Metrics
-    private let reader: Reader
+    private let reader: DatabaseClient
     private let logger: Logger
     private let startedAt = EngineTime.system.now
     private let lastFailure = Mutex<String?>(nil)
@@ -21,7 +21,7 @@ final class MetricsPublisher: Sendable {
     init(settings: Settings.Metrics, database: String, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
-        reader = try Reader(path: database)
+        reader = try DatabaseClient(path: database, access: .reading)
         MetricsSystem.bootstrap(registry)
     }
 

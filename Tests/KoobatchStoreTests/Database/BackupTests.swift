@@ -16,8 +16,12 @@ struct BackupTests {
         destination = database.file("copy.db")
     }
 
-    private func backup(replacing: Bool = false) throws -> MaintenanceConnection.Backup {
-        try MaintenanceConnection(path: database.path).backup(to: destination, replacing: replacing, at: .start)
+    private func backup(replacing: Bool = false) throws -> DatabaseClient.Backup {
+        try DatabaseClient(path: database.path, access: .maintaining).backup(
+            to: destination,
+            replacing: replacing,
+            at: .start
+        )
     }
 
     @Test("is one file with everything in it, for its owner and the group")
@@ -65,7 +69,7 @@ struct BackupTests {
             let destination = destination
             group.addTask {
                 for _ in 0..<5 {
-                    let backup = try MaintenanceConnection(path: path).backup(
+                    let backup = try DatabaseClient(path: path, access: .maintaining).backup(
                         to: destination,
                         replacing: true,
                         at: .start
@@ -86,7 +90,7 @@ struct BackupTests {
         #expect(throws: BackupError.exists(destination)) { _ = try backup() }
         #expect(try String(contentsOfFile: destination, encoding: .utf8) == "precious")
         _ = try backup(replacing: true)
-        let connection = try MaintenanceConnection(path: database.path)
+        let connection = try DatabaseClient(path: database.path, access: .maintaining)
         for path in [database.path, database.path + "-wal", database.path + "-shm"] {
             #expect(throws: BackupError.isDatabase(path)) {
                 _ = try connection.backup(to: path, replacing: true, at: .start)
@@ -121,7 +125,7 @@ struct BackupTests {
         try database.shell.rows(
             "UPDATE job_progress SET \(change), revision = revision + 1 WHERE command_job_id = 2;"
         )
-        let flaw = try MaintenanceConnection(path: database.path).flaw(full: false)
+        let flaw = try DatabaseClient(path: database.path, access: .maintaining).flaw(full: false)
         #expect(flaw == "the counts of job 2 do not add up")
     }
 
@@ -131,9 +135,9 @@ struct BackupTests {
     )
     func letters(_ change: String) throws {
         try database.shell.rows(Stages.statements)
-        #expect(try MaintenanceConnection(path: database.path).flaw(full: false) == nil)
+        #expect(try DatabaseClient(path: database.path, access: .maintaining).flaw(full: false) == nil)
         try database.shell.rows(Stages.daemon("UPDATE chunk_instances SET \(change) WHERE chunk_id = 5;"))
-        let flaw = try MaintenanceConnection(path: database.path).flaw(full: false)
+        let flaw = try DatabaseClient(path: database.path, access: .maintaining).flaw(full: false)
         #expect(flaw == "the counts of chunk 5 are not those of its instances")
     }
 }

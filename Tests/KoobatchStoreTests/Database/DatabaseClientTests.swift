@@ -107,10 +107,10 @@ struct DatabaseClientTests {
 
     @Test func `a job that is only checked leaves nothing`() throws {
         let client = try DatabaseClient(path: TestDatabase.current().path, access: .writing)
-        try client.submit(command: Self.command, instanceIDs: ["a"], settings: [], keeps: false)
+        try client.submit(command: Self.command, instanceIDs: ["a"], settings: [], dryRun: true)
         #expect(try client.jobCount() == 0)
         #expect(throws: StoreError.self) {
-            try client.submit(command: "a;b", instanceIDs: ["a"], settings: [], keeps: false)
+            try client.submit(command: "a;b", instanceIDs: ["a"], settings: [], dryRun: true)
         }
     }
 
@@ -140,11 +140,15 @@ struct DatabaseClientTests {
         withExtendedLifetime(daemon) {}
     }
 
-    @Test func `the log stays when everybody has left, so that a user who may only read can look`() throws {
+    @Test(arguments: [DatabaseClient.Access.writing, .maintaining])
+    func `the log stays when everybody has left, so that a user who may only read can look`(
+        last access: DatabaseClient.Access
+    ) throws {
         let database = try TestDatabase.current()
         do {
-            let client = try DatabaseClient(path: database.path, access: .writing)
-            _ = try submit(client, ["a"])
+            let last = try DatabaseClient(path: database.path, access: access)
+            _ = try submit(DatabaseClient(path: database.path, access: .writing), ["a"])
+            try last.requireCurrentSchema()
         }
         for name in ["-wal", "-shm"] { #expect(FileManager.default.fileExists(atPath: database.path + name)) }
         #expect(try FileManager.default.attributesOfItem(atPath: database.path + "-wal")[.size] as? Int == 0)

@@ -133,7 +133,7 @@ struct RetentionTests {
     mutating func prune() async throws {
         for _ in 0..<3 { _ = try await finishedJob(700) }
         _ = try await user.insertJob(["a"])
-        let connection = try MaintenanceConnection(path: path)
+        let connection = try DatabaseClient(path: path, access: .maintaining)
         let would = try connection.prunable(finishedBefore: later)
         #expect(would.jobs == 3 && would.instances == 2_100)
         #expect(try connection.prunable(finishedBefore: .start).jobs == 0)
@@ -145,7 +145,7 @@ struct RetentionTests {
     @Test("never checkpoints from beside the daemon")
     mutating func noCheckpoint() async throws {
         _ = try await finishedJob(20_000)
-        let connection = try MaintenanceConnection(path: path)
+        let connection = try DatabaseClient(path: path, access: .maintaining)
         let before = try Self.changed(path)
         _ = try await connection.prune(finishedBefore: later)
         #expect(try Self.size(path + "-wal") > 400 * 4_096)

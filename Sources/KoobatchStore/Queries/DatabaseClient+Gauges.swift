@@ -43,12 +43,12 @@ public struct DatabaseGauges: Sendable {
     public let readAt: Timestamp
 }
 
-extension Reader {
+extension DatabaseClient {
     /// Reads the gauges.
     ///
     /// The cost grows with the jobs, not with their chunks and instances: a row of `job_progress` each.
     public func gauges(at now: Timestamp) async throws -> DatabaseGauges {
-        try await read { db in
+        try await snapshot { db in
             let tallies = try Self.tallies(db)
             let submitting = try Int.fetchOne(db, sql: "SELECT count(*) FROM chunks WHERE state = 'submitting'") ?? 0
             return DatabaseGauges(

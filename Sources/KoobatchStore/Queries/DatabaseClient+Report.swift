@@ -1,7 +1,7 @@
 import GRDB
 public import KoobatchCore
 
-extension Reader {
+extension DatabaseClient {
     /// The most distinct results of a report.
     public static let mostOutputs = 50
     /// The most instances that did not succeed of a report.
@@ -12,7 +12,7 @@ extension Reader {
     /// SQLite counts and groups: what is read stays small however large the job. It goes through the job's instances a
     /// few times, which takes some seconds for a million, and holds up nobody.
     public func report(of job: CommandJobID, at now: Timestamp) async throws -> JobReport? {
-        try await read { db in
+        try await snapshot { db in
             guard let facts = try Self.facts(of: job, db) else { return nil }
             let (outputs, distinct) = try Self.outputs(of: job, db)
             let (timeline, durations) = try Self.timeline(of: facts, at: now, db)

@@ -1,7 +1,7 @@
 import GRDB
 import KoobatchCore
 
-extension Reader {
+extension DatabaseClient {
     /// What happened when, in at most 200 steps, and how long results took.
     static func timeline(
         of job: JobReport.Facts,

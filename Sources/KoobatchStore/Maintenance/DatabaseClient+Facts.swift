@@ -2,7 +2,7 @@ import GRDB
 public import KoobatchCore
 import KoobatchMigrations
 
-extension MaintenanceConnection {
+extension DatabaseClient {
     /// What the daemon wrote of itself.
     public struct DaemonFacts: Hashable, Sendable {
         /// Its process; `nil` if no daemon ever ran.

@@ -1,7 +1,7 @@
 import GRDB
 public import KoobatchCore
 
-extension MaintenanceConnection {
+extension DatabaseClient {
     /// Jobs, and their instances.
     public struct Extent: Hashable, Sendable {
         /// How many jobs.

@@ -6,7 +6,7 @@ import Testing
 @testable import KoobatchStore
 
 @Suite("Reading beside the daemon", .database)
-struct ReaderTests {
+struct GaugesAndReportTests {
     /// Two jobs with every kind of end, and one that waits.
     private func work() async throws -> (database: TestDatabase, driver: StoreDriver) {
         let database = try TestDatabase.current()
@@ -35,7 +35,7 @@ struct ReaderTests {
         _ = try await observer.insertJob(["later"], ["run_at": "'2999-01-01'"])
         // The job was inserted by the clock of the machine.
         let later = Timestamp(millisecondsSinceEpoch: 32_000_000_000_000)
-        let gauges = try await Reader(path: database.path).gauges(at: later)
+        let gauges = try await DatabaseClient(path: database.path, access: .reading).gauges(at: later)
         #expect(gauges.jobs[.partial] == 1 && gauges.jobs[.running] == 1 && gauges.jobs[.queued] == 2)
         let sums = try await observer.read { db in
             try Row.fetchOne(
@@ -53,28 +53,31 @@ struct ReaderTests {
         let inserted = try await observer.row("SELECT created_at FROM command_jobs WHERE id = \(waiting.rawValue)")
         #expect(gauges.oldestDueAt.map { "\($0)" } == inserted[0])
         try await observer.user("UPDATE command_jobs SET state = 'paused' WHERE id = \(waiting.rawValue)")
-        #expect(try await Reader(path: database.path).gauges(at: later).oldestDueAt == nil)
+        #expect(try await DatabaseClient(path: database.path, access: .reading).gauges(at: later).oldestDueAt == nil)
     }
 
     @Test("the daemon's metrics are there until the next daemon starts")
     func exposition() async throws {
         let database = try TestDatabase.current()
         let store = try database.store()
-        let reader = try Reader(path: database.path)
-        #expect(try await reader.gauges(at: .start).daemon.exposition == nil)
+        let client = try DatabaseClient(path: database.path, access: .reading)
+        #expect(try await client.gauges(at: .start).daemon.exposition == nil)
         try await store.daemonStarted(pid: 1, version: "1", at: .start)
         try await store.heartbeat(requestsPerSecond: 7, exposition: "one 1\n", at: .start)
-        let daemon = try await reader.gauges(at: .start).daemon
+        let daemon = try await client.gauges(at: .start).daemon
         #expect(daemon.exposition == "one 1\n" && daemon.requestsPerSecond == 7 && !daemon.isRunning)
         try await store.daemonStarted(pid: 1, version: "1", at: .start + .seconds(1))
-        #expect(try await reader.gauges(at: .start).daemon.exposition == nil)
+        #expect(try await client.gauges(at: .start).daemon.exposition == nil)
     }
 
     @Test("a report adds up to the job's counts, in time and in results")
     func report() async throws {
         let (database, driver) = try await work()
         let report = try #require(
-            try await Reader(path: database.path).report(of: CommandJobID(rawValue: 1), at: driver.now)
+            try await DatabaseClient(path: database.path, access: .reading).report(
+                of: CommandJobID(rawValue: 1),
+                at: driver.now
+            )
         )
         #expect(report.job.instances[.failed] == 13 && report.job.instances[.unknown] == 1)
         let timeline = try #require(report.timeline)
@@ -99,13 +102,13 @@ struct ReaderTests {
     func emptyReport() async throws {
         let database = try TestDatabase.current()
         let job = try await database.observer().insertJob(["a", "b"])
-        let reader = try Reader(path: database.path)
-        let report = try #require(try await reader.report(of: job, at: .start))
+        let client = try DatabaseClient(path: database.path, access: .reading)
+        let report = try #require(try await client.report(of: job, at: .start))
         #expect(
             report.timeline == nil && report.outputs.isEmpty && report.unsuccessful.isEmpty && report.requests.isEmpty
         )
         #expect(report.job.instances[.pending] == 2)
-        #expect(try await reader.report(of: CommandJobID(rawValue: 9), at: .start) == nil)
+        #expect(try await client.report(of: CommandJobID(rawValue: 9), at: .start) == nil)
     }
 
     @Test("keeps the commonest of many results, and counts them all")
@@ -124,10 +127,12 @@ struct ReaderTests {
                 """
             )
         )
-        let report = try #require(try await Reader(path: database.path).report(of: job, at: driver.now))
+        let report = try #require(
+            try await DatabaseClient(path: database.path, access: .reading).report(of: job, at: driver.now)
+        )
         let counts = try database.shell.rows("SELECT instances FROM outputs WHERE command_job_id = \(job.rawValue)")
-        #expect(report.distinctOutputs == counts.count && counts.count > Reader.mostOutputs)
-        #expect(report.outputs.map { "\($0.instances)" } == counts.prefix(Reader.mostOutputs).map { $0[0] })
+        #expect(report.distinctOutputs == counts.count && counts.count > DatabaseClient.mostOutputs)
+        #expect(report.outputs.map { "\($0.instances)" } == counts.prefix(DatabaseClient.mostOutputs).map { $0[0] })
     }
 
     @Test("finished jobs are told once they have ended, with their counts")
@@ -146,26 +151,26 @@ struct ReaderTests {
 
     @Test("a reader cannot write")
     func readOnly() async throws {
-        let reader = try Reader(path: TestDatabase.current().path)
-        await #expect(throws: DatabaseError.self) {
-            try await reader.read { try $0.execute(sql: "UPDATE daemon_state SET pid = 1") }
+        let client = try DatabaseClient(path: TestDatabase.current().path, access: .reading)
+        await #expect(throws: StoreError.noAccess(path: client.path, to: .write)) {
+            try await client.snapshot { try $0.execute(sql: "UPDATE daemon_state SET pid = 1") }
         }
     }
 
     @Test("statements of a reader use indexes", arguments: ["gauges", "report"])
     func plans(of what: String) async throws {
         let (database, driver) = try await work()
-        let reader = try Reader(path: database.path)
+        let client = try DatabaseClient(path: database.path, access: .reading)
         let seen = Collected()
-        reader.database.inDatabase { db in
+        client.database.inDatabase { db in
             db.trace { event in
                 if case .statement(let statement) = event { seen.insert(statement.sql) }
             }
         }
         if what == "gauges" {
-            _ = try await reader.gauges(at: driver.now)
+            _ = try await client.gauges(at: driver.now)
         } else {
-            _ = try await reader.report(of: CommandJobID(rawValue: 1), at: driver.now)
+            _ = try await client.report(of: CommandJobID(rawValue: 1), at: driver.now)
         }
         let statements = seen.value.filter { $0.hasPrefix("SELECT") || $0.hasPrefix("WITH") }
         #expect(statements.count >= 3)

@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 public import KoobatchCore
 
-extension MaintenanceConnection {
+extension DatabaseClient {
     /// A copy that was made and found whole.
     public struct Backup: Hashable, Sendable {
         /// Its jobs.
