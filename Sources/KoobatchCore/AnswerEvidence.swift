@@ -41,14 +41,6 @@ public struct AnswerEvidence: Hashable, Sendable {
 }
 
 extension AnswerEvidence {
-    private static let throttlingCodes: Set<String> = ["APIGW.0308", "APIG.0308"]
-
-    /// The gateway does not accept the token or the signature, whatever status of 4xx it says so with.
-    private static let credentialCodes: Set<String> = ["APIGW.0301", "APIG.0301"]
-
-    /// An instance problem that the API may answer with 401, although the credentials are fine.
-    private static let noPermissionForInstance = "KOOPHONE.API.1001"
-
     /// The failure that the answer is, for an answer that accepts nothing.
     ///
     /// Only the API's own verdict says anything about an instance, the command or the credentials, and only outside 5xx. A
@@ -66,7 +58,7 @@ extension AnswerEvidence {
     }
 
     private var meaning: (ServiceFailure.Outcome, EndpointFault) {
-        if let verdict, Self.throttlingCodes.contains(verdict.code), !(300..<400).contains(status), status < 600 {
+        if let verdict, APICode.throttled.contains(verdict.code), !(300..<400).contains(status), status < 600 {
             return (.throttled, .none)
         }
         switch (status, verdict) {
@@ -74,13 +66,13 @@ extension AnswerEvidence {
             // A code of no known form beside a status of success may be another way to say "accepted".
             return verdict.hasDocumentedForm ? (.refused, .none) : (.unknown, .suspected)
         case (401, let verdict?):
-            return (verdict.code == Self.noPermissionForInstance ? .refused : .unauthenticated, .none)
+            return (verdict.code == APICode.noPermissionForInstance ? .refused : .unauthenticated, .none)
         case (429, _):
             return (.throttled, .none)
         case (401, nil):
             return (.unauthenticated, .none)
         case (400..<500, let verdict?):
-            return (Self.credentialCodes.contains(verdict.code) ? .unauthenticated : .refused, .none)
+            return (APICode.badCredentials.contains(verdict.code) ? .unauthenticated : .refused, .none)
         // A time-out, a conflict and a connection that the client is said to have closed may follow the act.
         case (408, nil), (409, nil), (499, nil):
             return (.unknown, .certain)

@@ -1,6 +1,7 @@
 import KooPhoneSimulator
 import KoobatchCloud
 import KoobatchCore
+import TestSupport
 import Testing
 
 @Suite
@@ -91,7 +92,7 @@ struct KooPhoneClientTests {
                 #expect(answer.missing.isEmpty)
             }
         }
-        #expect(log.text.count == 1)
-        #expect(log.text.allSatisfy { $0.hasPrefix("warning") && !$0.contains(SimulatedAPI.token) })
+        #expect(log.lines.count == 1)
+        #expect(log.lines.allSatisfy { $0.hasPrefix("warning") && !$0.contains(SimulatedAPI.token) })
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import KooPhoneSimulator
 import KoobatchCore
 import Logging
+import TestSupport
 import Testing
 
 @testable import KoobatchCloud
@@ -90,8 +91,8 @@ struct SecretFileTests {
         #expect(try file.secret() == "MIItoken")
         try scratch.write("MIItoken-2", mode: 0o644)
         #expect(try file.secret() == "MIItoken-2")
-        #expect(log.text.count == 1)
-        #expect(log.text.allSatisfy { $0.hasPrefix("warning") && $0.contains("644") && !$0.contains("MII") })
+        #expect(log.lines.count == 1)
+        #expect(log.lines.allSatisfy { $0.hasPrefix("warning") && $0.contains("644") && !$0.contains("MII") })
     }
 
     @Test
@@ -99,7 +100,7 @@ struct SecretFileTests {
         let log = LogRecorder()
         let scratch = try ScratchFile("MIItoken", mode: 0o640)
         #expect(try SecretFile(path: scratch.path, kind: .token, logger: log.logger).secret() == "MIItoken")
-        #expect(log.text.isEmpty)
+        #expect(log.lines.isEmpty)
     }
 
     @Test

@@ -1,4 +1,5 @@
 import KoobatchStore
+import TestSupport
 import Testing
 
 @testable import KoobatchEngine
@@ -7,7 +8,7 @@ import Testing
 struct LogGrowthTests {
     @Test("is told of, again when it has doubled, and when it is emptied")
     func logGrowth() {
-        let log = LogLines()
+        let log = LogRecorder()
         var growth = LogGrowth(logger: log.logger)
         for megabytes in [0, 20, 63, 64, 80, 127, 128, 300, 20, 15, 0, 64] {
             growth.noted(WriteAheadLog(bytes: megabytes * 1_000_000))

@@ -60,7 +60,7 @@ struct ServiceManagerTests {
 
     @Test("is nothing more while the engine stands still, and the log says what does")
     func watchdog() async throws {
-        let log = LogLines()
+        let log = LogRecorder()
         let stage = ProgressReport.Stage(name: "poller", phase: .working, elapsed: .seconds(11))
         let fine = ProgressReport(stages: [], databaseCall: nil, databaseLocked: nil)
         let stalled = ProgressReport(stages: [stage], databaseCall: nil, databaseLocked: nil)

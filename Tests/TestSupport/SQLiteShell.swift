@@ -1,6 +1,6 @@
 import Foundation
 
-/// The stock `sqlite3` shell, as a user runs it: no busy timeout, foreign keys off, no extension.
+/// The stock `sqlite3` shell, as a user runs it: foreign keys off, no extension.
 public struct SQLiteShell: Sendable {
     /// What came of a run.
     public struct Outcome: Sendable {
@@ -14,33 +14,51 @@ public struct SQLiteShell: Sendable {
 
     /// The shell said no.
     public struct Refusal: Error, CustomStringConvertible {
+        /// What was to be run.
+        public let statement: String
         /// What it printed on standard error.
-        public let description: String
+        public let message: String
+
+        /// Both.
+        public var description: String { "\(message) (of: \(statement.prefix(200)))" }
     }
 
     private static let separator = "\u{1F}"
-    private let path: String
+    /// The path of the database.
+    public let database: String
+    /// The busy timeout of the shell in milliseconds: a user's is 0, but the tests run debug builds on busy machines.
+    public var busyTimeout = 5_000
 
     /// Creates a shell for a database.
-    public init(database path: String) {
-        self.path = path
+    public init(database: String) {
+        self.database = database
     }
 
     /// Runs statements and dot-commands from standard input and stops at the first that is refused.
-    public func outcome(of statements: String) throws -> Outcome {
+    ///
+    /// - Parameter separator: what is printed between columns.
+    public func outcome(of statements: String, separator: String = "\u{1F}") throws -> Outcome {
         let outcome = try Command.run(
-            ["sqlite3", "-batch", "-bail", "-noheader", "-list", "-separator", Self.separator, path],
+            [
+                "sqlite3", "-batch", "-bail", "-noheader", "-list", "-separator", separator,
+                "-cmd", ".timeout \(busyTimeout)", database,
+            ],
             input: statements
         )
         return Outcome(status: outcome.status, output: outcome.output, errors: outcome.errors)
     }
 
+    /// Runs statements that must all be accepted and returns what is printed, columns separated by `|`.
+    @discardableResult
+    public func run(_ statements: String) throws -> String {
+        try accepted(statements, separator: "|").trimmingCharacters(in: .newlines)
+    }
+
     /// Runs statements that must all be accepted and returns the rows that they print, column by column.
     @discardableResult
     public func rows(_ statements: String) throws -> [[String]] {
-        let outcome = try outcome(of: statements)
-        guard outcome.status == 0 else { throw Refusal(description: outcome.errors) }
-        return outcome.output.split(separator: "\n").map { line in
+        let printed = try accepted(statements, separator: Self.separator)
+        return printed.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { line in
             line.split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
         }
     }
@@ -52,8 +70,14 @@ public struct SQLiteShell: Sendable {
 
     /// The whole content of the database as statements: equal texts are equal databases.
     public func dump() throws -> String {
-        let outcome = try outcome(of: ".dump")
-        guard outcome.status == 0 else { throw Refusal(description: outcome.errors) }
+        try accepted(".dump", separator: Self.separator)
+    }
+
+    private func accepted(_ statements: String, separator: String) throws -> String {
+        let outcome = try outcome(of: statements, separator: separator)
+        guard outcome.status == 0, outcome.errors.isEmpty else {
+            throw Refusal(statement: statements, message: outcome.errors.trimmingCharacters(in: .newlines))
+        }
         return outcome.output
     }
 }

@@ -133,7 +133,7 @@ final class IAMToken: Sendable {
         guard let token, !wasInterrupted else { throw failure }
         logger.warning(
             "The token could not be renewed; the old one is used while it lives",
-            metadata: [LogKeys.error: "\(failure.message)"]
+            metadata: [LogKeys.message: "\(failure.message)"]
         )
         return token
     }

@@ -77,7 +77,7 @@ final class SecretFile: Sendable {
             state.hasWarned = true
             logger.warning(
                 "A file with a secret is readable by every user of this machine; make it mode 0600",
-                metadata: [LogKeys.path: "\(path)", LogKeys.mode: "\(String(version.mode & 0o777, radix: 8))"]
+                metadata: [LogKeys.file: "\(path)", LogKeys.mode: "\(String(version.mode & 0o777, radix: 8))"]
             )
         }
         state.secret = text

@@ -25,7 +25,7 @@ extension KooPhoneClient {
             )
             return Probe(failure: nil, date: date)
         } catch {
-            let isFine = error.errorCode == "KOOPHONE.API.1323"
+            let isFine = error.errorCode == APICode.noSuchTask
             return Probe(failure: isFine ? nil : error, date: date)
         }
     }

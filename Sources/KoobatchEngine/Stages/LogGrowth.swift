@@ -1,3 +1,4 @@
+import KoobatchCore
 import KoobatchStore
 import Logging
 

@@ -1,4 +1,5 @@
 import KoobatchCloud
+import KoobatchCore
 import KoobatchEngine
 import Logging
 import ServiceLifecycle

@@ -1,3 +1,4 @@
+import KoobatchCore
 import KoobatchEngine
 import KoobatchStore
 import Logging

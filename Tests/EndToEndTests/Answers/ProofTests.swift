@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What an answer proves, end to end: nothing is taken for more than it says.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What must be true of koobatch whatever a server has answered: each check says what is wrong, and nothing if nothing is.
 struct ExchangeInvariants {

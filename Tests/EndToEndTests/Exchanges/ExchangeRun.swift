@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A koobatch and a hostile server, for a few rounds: jobs under hostile answers, then under good ones.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Triggers and indexes that a user has put on the tables of koobatch.

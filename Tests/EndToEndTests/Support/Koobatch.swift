@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A koobatch of the test's own: a folder, a simulator, a database, a configuration, and the daemon when it runs.
