@@ -14,12 +14,16 @@ struct SQLiteShell {
     let database: String
     /// The busy timeout of the shell in milliseconds: some, because the tests run debug builds on busy machines.
     var busyTimeout = 5_000
+    /// Variables beside those of the test.
+    var environment: [String: String] = [:]
 
     /// Runs statements in a shell of their own and returns what it prints, columns separated by `|`.
     @discardableResult
     func run(_ statements: String) throws -> String {
         let outcome = try Command.run(
-            ["sqlite3", "-batch", "-bail", "-cmd", ".timeout \(busyTimeout)", database],
+            ["env"] + environment.map { "\($0)=\($1)" } + [
+                "sqlite3", "-batch", "-bail", "-cmd", ".timeout \(busyTimeout)", database,
+            ],
             input: statements
         )
         guard outcome.status == 0, outcome.errors.isEmpty else {
