@@ -28,6 +28,8 @@ public struct SQLiteShell: Sendable {
     public let database: String
     /// The busy timeout of the shell in milliseconds: a user's is 0, but the tests run debug builds on busy machines.
     public var busyTimeout = 5_000
+    /// Variables beside those of the test.
+    public var environment: [String: String] = [:]
 
     /// Creates a shell for a database.
     public init(database: String) {
@@ -39,7 +41,7 @@ public struct SQLiteShell: Sendable {
     /// - Parameter separator: what is printed between columns.
     public func outcome(of statements: String, separator: String = "\u{1F}") throws -> Outcome {
         let outcome = try Command.run(
-            [
+            ["env"] + environment.map { "\($0)=\($1)" } + [
                 "sqlite3", "-batch", "-bail", "-noheader", "-list", "-separator", separator,
                 "-cmd", ".timeout \(busyTimeout)", database,
             ],

@@ -5,7 +5,8 @@ import TestSupport
 final class ChildProcess {
     private let command: Command
     private let outputURL: URL
-    private let errorURL: URL
+    /// The file with what it has said on stderr.
+    let errorURL: URL
 
     /// The folder of the built programs: that of the test bundle.
     static var builtPrograms: URL {

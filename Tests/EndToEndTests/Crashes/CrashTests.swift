@@ -2,23 +2,25 @@ import Foundation
 import TestSupport
 import Testing
 
+/// `KOOBATCH_KILLS` sets how often the daemon is killed at random.
 @Suite("Crashes and the end of the daemon")
 struct CrashTests {
+    private static let kills = ProcessInfo.processInfo.environment["KOOBATCH_KILLS"].flatMap(Int.init) ?? 100
     private static let settings = """
         submit: {max_in_flight: 8, timeout: 5}
         retry: {base_delay: 0.01, max_delay: 0.05}
         poll: {initial_delay: 0.02, max_delay: 0.1}
         """
 
-    @Test("a hundred kills at random moments under load lose nothing and repeat nothing unseen")
+    @Test("kills at random moments under load lose nothing and repeat nothing unseen")
     func kills() throws {
         let koobatch = try Koobatch(settings: Self.settings)
         let truth = Truth(koobatch: koobatch)
         try koobatch.simulator.faults(#"{"duration": 0.05, "rules": [{"on":"submit","kind":"delay","seconds":0.02}]}"#)
         var generator = SeededGenerator(seed: Koobatch.seed)
-        print("seed \(Koobatch.seed)")
+        print("KOOBATCH_TEST_SEED=\(Koobatch.seed) KOOBATCH_KILLS=\(Self.kills)")
         let changes = DatabaseChanges(database: koobatch.shell.database)
-        for round in 0..<100 {
+        for round in 0..<Self.kills {
             let unknown = ["retry", "hold", "retry"][round % 3]
             _ = try koobatch.insert(
                 instances: Int.random(in: 1...300, using: &generator),

@@ -1,0 +1,80 @@
+import Foundation
+import Synchronization
+
+/// What came of the runs, by scenario, `on_unknown`, step and loss.
+final class CrashMatrix: Sendable {
+    /// One row.
+    struct Cell: Hashable {
+        let scenario: String
+        let onUnknown: String
+        let step: String
+        let loss: String
+    }
+
+    /// The sums of a row.
+    struct Sums {
+        var runs = 0
+        /// Runs in which the place was come by.
+        var stopped = 0
+        var lost = 0
+        var repeated = 0
+        var repeatedBehindUnknown = 0
+
+        static func + (one: Sums, other: Sums) -> Sums {
+            Sums(
+                runs: one.runs + other.runs,
+                stopped: one.stopped + other.stopped,
+                lost: one.lost + other.lost,
+                repeated: one.repeated + other.repeated,
+                repeatedBehindUnknown: one.repeatedBehindUnknown + other.repeatedBehindUnknown
+            )
+        }
+    }
+
+    private let sums = Mutex<[Cell: Sums]>([:])
+
+    func add(_ verdict: CrashVerdict, isStopped: Bool, to cell: Cell) {
+        let one = Sums(
+            runs: 1,
+            stopped: isStopped ? 1 : 0,
+            lost: verdict.lost.count,
+            repeated: verdict.repeated,
+            repeatedBehindUnknown: verdict.repeatedBehindUnknown
+        )
+        sums.withLock { $0[cell, default: Sums()] = $0[cell, default: Sums()] + one }
+    }
+
+    /// The rows of one scenario and `on_unknown` with their sum, as text.
+    func table(of scenario: String, _ onUnknown: String) -> String {
+        let cells = sums.withLock { $0.filter { $0.key.scenario == scenario && $0.key.onUnknown == onUnknown } }
+        let rows = cells.sorted { ($0.key.step, $0.key.loss) < ($1.key.step, $1.key.loss) }
+            .map { Self.line("\(scenario), \(onUnknown)", $0.key.step, $0.key.loss, $0.value) }
+        let all = cells.values.reduce(Sums(), +)
+        return (rows + [Self.line("\(scenario), \(onUnknown)", "all", "", all)]).joined(separator: "\n")
+    }
+
+    /// The sum of everything so far.
+    var total: String { Self.line("everything", "all", "", sums.withLock { $0.values.reduce(Sums(), +) }) }
+
+    static let header = line(
+        "scenario, on_unknown",
+        "step",
+        "loss",
+        "runs",
+        "stopped",
+        "lost",
+        "repeated",
+        "behind unknown"
+    )
+
+    private static func line(_ name: String, _ step: String, _ loss: String, _ sums: Sums) -> String {
+        let numbers = [sums.runs, sums.stopped, sums.lost, sums.repeated, sums.repeatedBehindUnknown].map(String.init)
+        return line(name, step, loss, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
+    }
+
+    private static func line(_ columns: String...) -> String {
+        zip(columns, [34, 22, 6, 6, 8, 6, 9, 15]).map { text, width in
+            text + String(repeating: " ", count: max(1, width - text.count))
+        }.joined()
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A place in the work of a program at which it is stopped, and what is lost with it.
+struct CrashPoint: Hashable, CustomStringConvertible {
+    /// On which side of the step.
+    enum Moment: String, CaseIterable {
+        case before
+        case after
+    }
+
+    /// What does not survive.
+    enum Loss: String, CaseIterable {
+        /// The process alone, as by `kill -9`.
+        case kill
+        /// Everything that was not synced: contents, truncations, names.
+        case power
+        /// A random part of what was not synced, by sectors.
+        case torn
+    }
+
+    /// What the program does there, such as `log-commit` or `submit-write`; see `crash_points.c`.
+    let step: String
+    let moment: Moment
+    /// The how manyeth time.
+    let number: Int
+    let loss: Loss
+
+    var description: String { "\(loss) \(moment) \(step) \(number)" }
+
+    /// Every place in a run whose steps were counted.
+    static func all(of counts: [String: Int]) -> [CrashPoint] {
+        counts.sorted { $0.key < $1.key }.flatMap { step, count in
+            (1...count).flatMap { number in
+                Moment.allCases.flatMap { moment in
+                    Loss.allCases.map { CrashPoint(step: step, moment: moment, number: number, loss: $0) }
+                }
+            }
+        }
+    }
+
+    /// So many places by chance: rare steps come as often as frequent ones.
+    static func some(_ count: Int, of counts: [String: Int], using generator: inout SeededGenerator) -> [CrashPoint] {
+        var kinds = Set(all(of: counts).map { CrashPoint(step: $0.step, moment: $0.moment, number: 0, loss: $0.loss) })
+            .sorted { $0.description < $1.description }
+        kinds.shuffle(using: &generator)
+        return (0..<count).map { index in
+            let kind = kinds[index % kinds.count]
+            let number = Int.random(in: 1...(counts[kind.step] ?? 1), using: &generator)
+            return CrashPoint(step: kind.step, moment: kind.moment, number: number, loss: kind.loss)
+        }
+    }
+}
+
+/// The library that stops a program at a place, and says how often a run comes by each.
+enum CrashLibrary {
+    private static let folder = Result { try TemporaryDirectory() }
+    private static let path = Result {
+        let source = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Crashes/crash_points.c").path
+        let library = try folder.get().path("crash_points.so")
+        let outcome = try Command.run(
+            ["clang", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", library, source]
+        )
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return library
+    }
+
+    /// Variables for a program on the database in a folder.
+    ///
+    /// - Parameters:
+    ///   - point: where to stop it; `nil` nowhere.
+    ///   - platter: where to keep what is on the disk.
+    ///   - counts: where to write how often it came by each step.
+    static func environment(
+        folder: URL,
+        point: CrashPoint? = nil,
+        platter: Platter? = nil,
+        counts: URL? = nil
+    ) throws -> [String: String] {
+        var variables = ["LD_PRELOAD": try path.get(), "CRASH_FOLDER": folder.path]
+        if let point { variables["CRASH_POINT"] = "\(point.step):\(point.moment):\(point.number)" }
+        variables["CRASH_PLATTER"] = platter?.url.path
+        variables["CRASH_COUNTS"] = counts?.path
+        return variables
+    }
+
+    /// What a program that ended by itself has counted.
+    static func counts(_ file: URL) throws -> [String: Int] {
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map {
+            $0.split(separator: " ")
+        }
+        return Dictionary(uniqueKeysWithValues: try lines.map { (String($0[0]), try #require(Int($0[1]))) })
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The program stopped at every step of its work, with and without a loss of power, against the journal of the simulator.
+///
+/// `KOOBATCH_CRASH_POINTS` is how many places each scenario is stopped at, for each `on_unknown`, or `all`;
+/// `KOOBATCH_CRASH_SEED` repeats their choice; `KOOBATCH_CRASH_ONLY` names one scenario.
+@Suite("Crash points")
+struct CrashPointTests {
+    /// A scenario with one `on_unknown`.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let scenario: CrashScenario
+        let onUnknown: String
+
+        var testDescription: String { "\(scenario.name), \(onUnknown)" }
+    }
+
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let points = environment["KOOBATCH_CRASH_POINTS"]
+    private static let seed = environment["KOOBATCH_CRASH_SEED"].flatMap(UInt64.init) ?? Koobatch.seed
+    private static let policies = ["retry", "hold", "fail"]
+    private static let matrix = CrashMatrix()
+
+    /// On demand every scenario with each `on_unknown`; else each with one.
+    private static let cases = CrashScenario.all.enumerated().flatMap { index, scenario in
+        policies.enumerated()
+            .filter { points != nil || $0.offset == (index + Int(seed % 3)) % 3 }
+            .map { Case(scenario: scenario, onUnknown: $0.element) }
+    }.filter { environment["KOOBATCH_CRASH_ONLY"].map($0.scenario.name.contains) ?? true }
+
+    @Test("nothing is lost and nothing repeated unseen, wherever the program or the machine stops", arguments: cases)
+    func stops(_ test: Case) throws {
+        // What an undisturbed run comes by.
+        let first = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: Self.seed)
+        let counts = try #require(try Self.run(test, in: first, stoppedAt: nil))
+        var generator = SeededGenerator(seed: Self.seed)
+        let places =
+            Self.points == "all"
+            ? CrashPoint.all(of: counts).shuffled(using: &generator)
+            : CrashPoint.some(Self.points.flatMap(Int.init) ?? 3, of: counts, using: &generator)
+        for place in places {
+            let scene = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: generator.next())
+            _ = try Self.run(test, in: scene, stoppedAt: place)
+        }
+        print("KOOBATCH_CRASH_SEED=\(Self.seed)")
+        print(
+            CrashMatrix.header,
+            Self.matrix.table(of: test.scenario.name, test.onUnknown),
+            Self.matrix.total,
+            separator: "\n"
+        )
+    }
+
+    /// Returns how often each step was come by, if nothing stopped it.
+    private static func run(_ test: Case, in scene: CrashScene, stoppedAt point: CrashPoint?) throws -> [String: Int]? {
+        let label = "\(test.testDescription): \(point?.description ?? "undisturbed")"
+        var verdict = CrashVerdict()
+        var counts: [String: Int]?
+        do {
+            var jobs = try scene.jobs()
+            let (child, counted) = try scene.run(test.scenario, stoppedAt: point)
+            counts = counted
+            try scene.lose(point?.loss ?? .kill)
+            try verdict.look(at: scene, after: child)
+            try test.scenario.afterwards(scene)
+            if jobs.isEmpty { jobs = try scene.jobs() }
+            let paused = try scene.settle()
+            if !test.scenario.isCopy {
+                for reason in paused where reason.contains("restored") { verdict.add("came up paused: \(reason)") }
+            }
+            try verdict.conclude(test.scenario, scene, jobs: jobs)
+            let doctor = try scene.koobatch.run(["doctor", "--full"])
+            if doctor.status != 0 { verdict.add("koobatch doctor: \(doctor.output) \(doctor.errors)") }
+            let truth = Truth(koobatch: scene.koobatch)
+            try truth.expectIntegrity()
+            try truth.expectCountsAddUp()
+        } catch {
+            verdict.add("\(error)")
+        }
+        if let point {
+            let cell = CrashMatrix.Cell(
+                scenario: test.scenario.name,
+                onUnknown: test.onUnknown,
+                step: point.step,
+                loss: "\(point.loss)"
+            )
+            matrix.add(verdict, isStopped: counts == nil, to: cell)
+        }
+        for complaint in verdict.complaints.prefix(5) { Issue.record("\(label): \(complaint)") }
+        return counts
+    }
+}
+
+extension CrashScene {
+    /// The jobs of the database, with the instances of each.
+    func jobs() throws -> [String: String] {
+        guard FileManager.default.fileExists(atPath: koobatch.shell.database),
+            try koobatch.shell.run("SELECT count(*) FROM sqlite_schema WHERE name = 'job_status'") == "1"
+        else { return [:] }
+        let rows = try koobatch.shell.rows("SELECT id, total FROM job_status")
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], $0[1]) })
+    }
+}
