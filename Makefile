@@ -7,6 +7,8 @@
 # make systemd the package under a real systemd; needs root, systemd-container and debootstrap
 # make lint    formatting and shell scripts
 # make fuzz    fuzzers of what reads other people's bytes, after a debug build: SECONDS=60 each
+# make soak    jobs, faults, people, clocks and kills for MINUTES=60; KOOBATCH_SOAK_SEED repeats its choices
+# make tsan    the tests of the modules under ThreadSanitizer
 # make bench   every figure of the release build, beside its peers; BENCH='--quick latency idle' for less
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 RELEASE_FLAGS := $(SWIFT_FLAGS) -c release --static-swift-stdlib
@@ -27,7 +29,7 @@ BASH_COMPLETIONS := $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS := $(PREFIX)/share/zsh/site-functions
 FISH_COMPLETIONS := $(PREFIX)/share/fish/vendor_completions.d
 
-.PHONY: demo test release install deb check systemd lint bench fuzz setup clean
+.PHONY: demo test release install deb check systemd lint bench fuzz soak tsan setup clean
 
 demo: setup
 	swift build $(SWIFT_FLAGS) --product koobatch
@@ -88,6 +90,13 @@ bench: setup
 fuzz: setup
 	swift build $(SWIFT_FLAGS) --product koobatch
 	Tests/Fuzz/run.sh $(or $(SECONDS),60) $(FUZZ)
+
+soak: setup
+	swift build $(SWIFT_FLAGS) --build-tests
+	KOOBATCH_SOAK_SECONDS=$$(($(or $(MINUTES),60) * 60)) swift test $(SWIFT_FLAGS) --skip-build --filter SoakTests
+
+tsan: setup
+	swift test $(SWIFT_FLAGS) --sanitize=thread --scratch-path .build-tsan --skip EndToEndTests --skip WriteLockPacerTests
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests migrations

@@ -1,11 +1,14 @@
 import KoobatchCore
 
+private let secret = "secret-of-the-fuzzer"
+private let hiding = Redactor(secret)
+private let asked = InstanceIDs(["a", "b2", "c\u{7E}"])
+
 /// The readers of the API's answers: any body, as the answer to a submission and to a query.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let body = UnsafeRawBufferPointer(start: start, count: count)
-    let redactor = Redactor("secret-of-the-fuzzer").reduced(to: body)
-    let asked = InstanceIDs(["a", "b2", "c\u{7E}"])
+    let redactor = hiding.reduced(to: body)
     if let accepted = content(of: body, SubmissionReader(asked: asked, hiding: redactor), redactor)?.accepted {
         precondition((1...32).contains(accepted.taskID.utf8.count))
         precondition(accepted.taskID.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
@@ -17,7 +20,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
             precondition(result.errorCode?.unicodeScalars.count ?? 0 <= 64)
             for text in [result.errorCode, result.errorMessage, result.output] {
                 precondition(text?.utf8.contains(0) != true)
-                precondition(text?.contains("secret-of-the-fuzzer") != true)
+                precondition(text?.contains(secret) != true)
             }
         }
     }

@@ -11,7 +11,11 @@ extension RequestGate {
         if isNewRate {
             logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
         }
-        guard isNewPhase || isNewRate || before.circuit.hasPassed != after.circuit.hasPassed else { return }
+        let isNewShortage = (before.shortage.until == nil) != (after.shortage.until == nil)
+        if isNewShortage { log(after.shortage, failure) }
+        guard isNewPhase || isNewRate || isNewShortage || before.circuit.hasPassed != after.circuit.hasPassed else {
+            return
+        }
         do {
             try await store.circuitChanged(
                 to: after.circuit,
@@ -22,6 +26,16 @@ extension RequestGate {
         } catch {
             logger.warning("The state of the circuit is not recorded", metadata: [LogKeys.message: "\(error)"])
         }
+    }
+
+    private func log(_ shortage: ShortagePause, _ failure: ServiceFailure?) {
+        guard let until = shortage.until else {
+            return logger.notice("Connections can be made again: requests flow again")
+        }
+        logger.error(
+            "This process can make no connection: requests wait and try again every few seconds",
+            metadata: [LogKeys.until: "\(until)", LogKeys.message: "\(failure?.message ?? "")"]
+        )
     }
 
     private func log(_ circuit: CircuitBreaker, _ failure: ServiceFailure?, wasUnproven: Bool) {

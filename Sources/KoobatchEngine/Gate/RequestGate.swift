@@ -10,6 +10,7 @@ public final class RequestGate: Sendable {
     struct State {
         var circuit: CircuitBreaker
         var rate: RateLimit
+        var shortage = ShortagePause()
     }
 
     private static let soon = Duration.milliseconds(50)
@@ -91,7 +92,8 @@ public final class RequestGate: Sendable {
             if wanted > 0, state.circuit.isOpenForCredentials, hasNewCredentials() {
                 state.circuit.credentialsChanged(at: now)
             }
-            let places = state.rate.allowance(of: state.circuit.allowance(of: wanted, at: now), for: drawer, at: now)
+            let possible = state.shortage.allowance(of: state.circuit.allowance(of: wanted, at: now), at: now)
+            let places = state.rate.allowance(of: possible, for: drawer, at: now)
             // At once: what the other drawer does meanwhile must find the circuit as this one leaves it.
             state.circuit.started(places)
             return Admission(places: places, isProbe: places > 0 && state.circuit.isProbing)
@@ -114,7 +116,8 @@ public final class RequestGate: Sendable {
             let circuit = state.circuit.openUntil.map {
                 state.circuit.isOpenForCredentials ? min($0, now + Self.credentialsLook) : $0
             }
-            return [circuit, state.rate.nextToken(at: now)].compactMap(\.self).max()
+            let shortage = state.shortage.until.map { max($0, now + Self.soon) }
+            return [circuit, shortage, state.rate.nextToken(at: now)].compactMap(\.self).max()
         }
         return max(next ?? now + Self.soon, now + .milliseconds(1))
     }
@@ -170,6 +173,11 @@ public final class RequestGate: Sendable {
         into state: inout State,
         at now: Timestamp
     ) {
+        if failure?.errorCode == ServiceFailure.Code.resources {
+            state.shortage.failed(at: now)
+        } else if failure?.outcome != .notSent {
+            state.shortage.passed()
+        }
         guard let failure else { return state.circuit.passed() }
         switch failure.outcome {
         case .throttled:

@@ -80,6 +80,8 @@ extension Store {
         }
         lock?.note { $0 = RunRecord(heartbeat: now, attempt: attempt, database: database, log: log) }
         lock?.sync()
+        // The file tells of this run even if its log is lost, and is recognised as older then; see `restoration`.
+        try await checkpoint()
         _ = try await boundDueTimes(by: rules, at: now)
         try await boundDefaultRunTimes(at: now)
         return beginning

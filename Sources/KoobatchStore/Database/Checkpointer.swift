@@ -42,6 +42,11 @@ final class Checkpointer: Sendable {
     /// broken fails the commits too, which say so.
     func checkpointIfGrown(_ db: Database, isWanted: Bool) {
         guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return }
+        checkpoint(db)
+    }
+
+    /// Writes the log back as far as nobody reads it.
+    func checkpoint(_ db: Database) {
         do {
             try db.checkpoint(.passive)
         } catch {

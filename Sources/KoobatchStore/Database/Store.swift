@@ -20,6 +20,7 @@ public struct Store: Sendable {
     let pacer: WriteLockPacer
     private let lockWait: LockWait
     let files: DatabaseFiles
+    let content: DatabaseContent
     /// The lock of the daemon; `nil` where there is none, as in tests.
     let lock: OwnerLock?
     /// Where the database is.
@@ -57,6 +58,7 @@ public struct Store: Sendable {
         spool = AnswerSpool(database: path)
         self.lock = lock
         files = DatabaseFiles(database: path)
+        content = DatabaseContent(database: path)
         log = try DurableLog(database: path) { [metrics, syncPulse] descriptor in
             try syncPulse.around { try metrics.sync.timing { try sync(descriptor) } }
         }
@@ -171,12 +173,13 @@ extension Store {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 guard pacer.mayBegin(wantedSince: wanted) else { return continuation.resume(returning: nil) }
-                continuation.resume(
-                    with: Result {
-                        let value = try pulse.around { try self.transaction(updates, db) }
-                        return (value, Commit(number: log.committed()))
-                    }
-                )
+                let result = Result<(value: Value, commit: Commit)?, any Error> {
+                    let value = try whole(db) { try pulse.around { try self.transaction(updates, db) } }
+                    return (value, Commit(number: log.committed()))
+                }
+                continuation.resume(with: result)
+                // Not into a file that is not ours any more.
+                if case .failure(let error) = result, error is StoreError { return }
                 pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
             }
         }
@@ -184,7 +187,7 @@ extension Store {
 
     private func transaction<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
         // What is written to a file that is not in its place any more is lost, and can damage the one that is.
-        try files.requireUnchanged()
+        try requireOurs(db)
         defer { if let time = pacer.released() { metrics.transaction.record(time) } }
         // Prepared once: `inTransaction` prepares its statements each time.
         try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
@@ -206,8 +209,10 @@ extension Store {
             database.asyncWriteWithoutTransaction { db in
                 continuation.resume(
                     with: Result {
-                        try files.requireUnchanged()
-                        return try pulse.around { try body(db) }
+                        try whole(db) {
+                            try requireOurs(db)
+                            return try pulse.around { try body(db) }
+                        }
                     }
                 )
             }
@@ -221,6 +226,11 @@ extension Store {
         let size = checkpointer.size
         if !size.isLarge { return size }
         return try await read { try checkpointer.empty($0, lockWait, isWanted: !pacer.isOpening) }
+    }
+
+    /// Writes the log back as far as nobody reads it.
+    func checkpoint() async throws {
+        try await read { checkpointer.checkpoint($0) }
     }
 
     /// Throws where a file of the database, which says more, or the lock file is not in its place any more.

@@ -115,7 +115,7 @@ extension StoreError {
     /// Whether a person must put files in order before the daemon is started again.
     public var needsOperator: Bool {
         switch self {
-        case .replaced, .gone, .strayLog: true
+        case .replaced, .gone, .strayLog, .damaged: true
         default: false
         }
     }

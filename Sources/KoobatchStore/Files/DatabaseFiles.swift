@@ -27,8 +27,8 @@ struct FileIdentity: Hashable, Sendable {
 /// The files of a database that is open: the same as long as nobody moves, deletes or replaces one.
 ///
 /// Of a database whose file was moved SQLite goes on to use the file, and whoever opens the path uses another one, both
-/// with the same log (https://sqlite.org/howtocorrupt.html#_unlinking_or_renaming_a_database_file_while_in_use). A copy that
-/// is written into the very same file, as `cp` does, is not noticed.
+/// with the same log (https://sqlite.org/howtocorrupt.html#_unlinking_or_renaming_a_database_file_while_in_use). What is
+/// written into the very same file, as `cp` does, is for `DatabaseContent` to notice.
 struct DatabaseFiles: Sendable {
     private let database: String
     private let expected: [(path: String, identity: FileIdentity?)]

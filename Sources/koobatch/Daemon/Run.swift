@@ -83,7 +83,11 @@ struct Run: AsyncParsableCommand {
                 memory: memory,
                 time: .system,
                 logger: logger,
-                publish: { await metrics.publish() }
+                publish: {
+                    // Somebody may have lowered it (`prlimit(1)`).
+                    _ = DescriptorLimit.raised()
+                    return await metrics.publish()
+                }
             )
             let targets = ConfigurationReload.Targets(
                 engine: engine,

@@ -10,6 +10,7 @@ struct DatabaseFileTests {
             "mv koobatch.db old.db", "rm koobatch.db", "mv koobatch.db old.db; cp old.db koobatch.db",
             "rm koobatch.db-wal",
             "rm koobatch.db-wal; touch koobatch.db-wal", "mv koobatch.db-shm old.db-shm", "rm koobatch.db*",
+            "sqlite3 koobatch.db '.backup copy.db'; cp copy.db koobatch.db", "cat koobatch.yaml >koobatch.db",
         ]
     )
     func lost(_ script: String) throws {
@@ -73,6 +74,46 @@ struct DatabaseFileTests {
         #expect(["paused", "succeeded"].contains(try koobatch.shell.run("SELECT state FROM command_jobs")))
         #expect(try koobatch.shell.run("SELECT count(*) FROM task_map") == "3")
         #expect(try koobatch.simulator.journal().count == 1)
+    }
+
+    @Test("that are overwritten in place are not written any more, and the copy comes up paused without the old log")
+    func overwritten() throws {
+        let (koobatch, daemon) = try busy()
+        try koobatch.sh("sqlite3 koobatch.db '.backup copy.db'")
+        _ = try koobatch.insert(instances: 3, prefix: "later", columns: [("state", "'paused'")])
+        try koobatch.sh("cp copy.db koobatch.db")
+        #expect(daemon.wait() == 3)
+        try koobatch.sh("cmp copy.db koobatch.db")
+        let refusal = try koobatch.run(["run"])
+        #expect(refusal.status == 3)
+        #expect(refusal.errors.contains("koobatch.db-wal belongs to that one and would damage it"), "\(refusal.errors)")
+        try koobatch.sh("cmp copy.db koobatch.db; rm koobatch.db-wal koobatch.db-shm")
+        try koobatch.start()
+        #expect(try koobatch.shell.run("SELECT count(*) FROM task_map") == "3")
+        #expect(try koobatch.shell.run("PRAGMA integrity_check") == "ok")
+        #expect(try koobatch.simulator.journal().count == 1)
+    }
+
+    @Test(
+        "that others write as SQLite does, or whose times they set, are as they were",
+        arguments: [
+            "touch koobatch.db", "touch -d 2020-01-01 koobatch.db",
+            "sqlite3 -cmd '.timeout 5000' koobatch.db 'PRAGMA wal_checkpoint(TRUNCATE)'",
+            "sqlite3 -cmd '.timeout 5000' koobatch.db 'PRAGMA wal_checkpoint; VACUUM; PRAGMA wal_checkpoint'",
+            "cp koobatch.db copy.db; chmod 600 koobatch.db",
+        ]
+    )
+    func untouched(_ script: String) throws {
+        let koobatch = try Koobatch()
+        try koobatch.start()
+        for number in 1...2 {
+            _ = try koobatch.insert(instances: 3, prefix: "before\(number)x")
+            try koobatch.sh(script)
+            try koobatch.waitUntilFinished()
+            let seen = try koobatch.shell.run("SELECT heartbeat_at FROM daemon")
+            try koobatch.wait(for: "SELECT heartbeat_at > '\(seen)' FROM daemon")
+        }
+        #expect(try koobatch.stop() == 0)
     }
 
     @Test("that are gone are not created anew by the daemon, but by koobatch migrate")

@@ -88,6 +88,55 @@ struct StorageFaultTests {
         try Truth(koobatch: koobatch).expectIntegrity()
     }
 
+    @Test(
+        "end the daemon when what it reads is damaged, say what to do, and nothing is sent twice",
+        arguments: ["hold", "retry"]
+    )
+    func damagedPage(onUnknown: String) throws {
+        let koobatch = try Koobatch(settings: Self.settings)
+        let daemon = try koobatch.start()
+        try inFlight(koobatch, onUnknown: onUnknown)
+        let page = try koobatch.shell.run(
+            "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_schema WHERE name = 'job_progress';"
+        ).split(separator: "\n").last
+        let number = try #require(page.flatMap { Int($0) })
+        try koobatch.sh(
+            "dd if=/dev/zero of=koobatch.db bs=4096 seek=\(number - 1) count=1 conv=notrunc 2>/dev/null"
+        )
+        // What others write has the daemon read anew.
+        try koobatch.shell.run("UPDATE error_policies SET note = 'read' WHERE code = 'APIGW.0308';")
+        #expect(daemon.wait() == 3)
+        let said = try daemon.errors
+        #expect(said.contains("is damaged (database disk image is malformed)"), "\(said)")
+        #expect(
+            said.contains("keep the files for examination and restore a backup, or save what can be read"),
+            "\(said)"
+        )
+        let sent = try koobatch.simulator.journal()
+        #expect(sent.count == 1)
+        // The answer that was in flight.
+        #expect(try koobatch.spooledLines().count == 1 && said.contains(try #require(sent[0].task_id)))
+        #expect(try koobatch.run(["run"]).status == 3)
+        #expect(try koobatch.simulator.journal().count == 1)
+    }
+
+    @Test("that take the log away leave an older state, which comes up paused", arguments: ["hold", "retry"])
+    func damagedLog(onUnknown: String) throws {
+        let koobatch = try Koobatch(settings: Self.settings)
+        _ = try koobatch.insert(instances: 32, columns: [("on_unknown", "'\(onUnknown)'")])
+        try koobatch.shell.run("PRAGMA wal_checkpoint(TRUNCATE);")
+        let daemon = try koobatch.start()
+        try koobatch.waitUntilFinished()
+        try koobatch.sh("dd if=/dev/zero of=koobatch.db-wal bs=4120 count=2000 conv=notrunc 2>/dev/null")
+        #expect(daemon.wait() == 3)
+        #expect(try daemon.errors.contains("is damaged ("))
+        try koobatch.start()
+        #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "paused")
+        #expect(try koobatch.shell.run("SELECT state_reason FROM command_jobs").hasPrefix("restored from a backup of"))
+        #expect(try koobatch.executions().values.allSatisfy { $0 == 1 })
+        try Truth(koobatch: koobatch).expectIntegrity()
+    }
+
     @Test("leave the mapping in the log where nothing can be written, and the exit status says so")
     func nothingWritable() throws {
         let koobatch = try Koobatch(settings: Self.settings)
