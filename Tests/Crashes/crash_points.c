@@ -9,7 +9,6 @@
 //
 // Nothing is really synced: what a kill leaves is in the memory of the kernel, and what a power loss leaves is on the platter.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -225,46 +224,37 @@ int fsync(int d) { return fdatasync(d); }
 int ftruncate64(int d, off64_t size) {
     char step[LONGEST];
     const char *kind = kind_of(d);
-    return kind ? STEP(step_name(step, kind, "cut"), int, (int)syscall(SYS_ftruncate, d, size))
-                : (int)syscall(SYS_ftruncate, d, size);
+    return kind ? STEP(step_name(step, kind, "cut"), int, syscall(SYS_ftruncate, d, size)) : syscall(SYS_ftruncate, d, size);
 }
 
 int ftruncate(int d, off_t size) { return ftruncate64(d, size); }
 
 int unlink(const char *path) {
     char step[LONGEST];
-    const char *kind = kind_of_argument(path);
-    return kind && access(path, F_OK) == 0
-        ? STEP(step_name(step, kind, "remove"), int, (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0))
-        : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    const char *kind = access(path, F_OK) ? NULL : kind_of_argument(path);
+    return kind ? STEP(step_name(step, kind, "remove"), int, syscall(SYS_unlinkat, AT_FDCWD, path, 0)) : syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
 int rename(const char *from, const char *to) {
     char step[LONGEST];
     const char *kind = kind_of_argument(from);
-    return kind ? STEP(step_name(step, kind, "rename"), int, (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0))
-                : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    return kind ? STEP(step_name(step, kind, "rename"), int, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0)) : syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-static int created(int directory, const char *path, int flags, mode_t mode) {
+static int opened(const char *path, int flags, mode_t mode) {
     char step[LONGEST];
-    const char *kind = flags & O_CREAT && directory == AT_FDCWD ? kind_of_argument(path) : NULL;
-    return kind && access(path, F_OK)
-        ? STEP(step_name(step, kind, "create"), int, (int)syscall(SYS_openat, directory, path, flags, mode))
-        : (int)syscall(SYS_openat, directory, path, flags, mode);
-}
-
-static mode_t mode_of(int flags, va_list arguments) {
-    return flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
+    const char *kind = flags & O_CREAT && access(path, F_OK) ? kind_of_argument(path) : NULL;
+    return kind ? STEP(step_name(step, kind, "create"), int, syscall(SYS_openat, AT_FDCWD, path, flags, mode))
+                : syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 #define OPEN(name) \
     int name(const char *path, int flags, ...) { \
         va_list arguments; \
         va_start(arguments, flags); \
-        mode_t mode = mode_of(flags, arguments); \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0; \
         va_end(arguments); \
-        return created(AT_FDCWD, path, flags, mode); \
+        return opened(path, flags, mode); \
     }
 OPEN(open)
 OPEN(open64)

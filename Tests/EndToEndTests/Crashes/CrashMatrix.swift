@@ -32,6 +32,7 @@ final class CrashMatrix: Sendable {
     }
 
     private let sums = Mutex<[Cell: Sums]>([:])
+    private let ended = Mutex(0)
 
     func add(_ verdict: CrashVerdict, isStopped: Bool, to cell: Cell) {
         let one = Sums(
@@ -44,19 +45,36 @@ final class CrashMatrix: Sendable {
         sums.withLock { $0[cell, default: Sums()] = $0[cell, default: Sums()] + one }
     }
 
-    /// The rows of one scenario and `on_unknown` with their sum, as text.
-    func table(of scenario: String, _ onUnknown: String) -> String {
-        let cells = sums.withLock { $0.filter { $0.key.scenario == scenario && $0.key.onUnknown == onUnknown } }
-        let rows = cells.sorted { ($0.key.step, $0.key.loss) < ($1.key.step, $1.key.loss) }
-            .map { Self.line("\(scenario), \(onUnknown)", $0.key.step, $0.key.loss, $0.value) }
-        let all = cells.values.reduce(Sums(), +)
-        return (rows + [Self.line("\(scenario), \(onUnknown)", "all", "", all)]).joined(separator: "\n")
+    /// Prints the rows of a scenario that is through, and after the last of all the sums by step and by `on_unknown`.
+    func finish(_ scenario: String, _ onUnknown: String, of scenarios: Int) {
+        let isLast = ended.withLock { ended in
+            ended += 1
+            return ended == scenarios
+        }
+        var lines = [Self.header] + rows { $0.scenario == scenario && $0.onUnknown == onUnknown ? $0 : nil }
+        if isLast {
+            lines += [Self.header]
+            lines += rows { Cell(scenario: "each", onUnknown: "each", step: $0.step, loss: $0.loss) }
+            lines += rows { Cell(scenario: $0.scenario, onUnknown: $0.onUnknown, step: "each", loss: "each") }
+            lines += rows { Cell(scenario: "each", onUnknown: $0.onUnknown, step: "each", loss: "each") }
+            lines += rows { _ in Cell(scenario: "each", onUnknown: "each", step: "each", loss: "each") }
+        }
+        print(lines.joined(separator: "\n"))
+        fflush(nil)
     }
 
-    /// The sum of everything so far.
-    var total: String { Self.line("everything", "all", "", sums.withLock { $0.values.reduce(Sums(), +) }) }
+    /// The sums of the cells that go into the same row.
+    private func rows(_ row: (Cell) -> Cell?) -> [String] {
+        let cells = sums.withLock { $0 }.compactMap { cell, sums in row(cell).map { ($0, sums) } }
+        return Dictionary(cells, uniquingKeysWith: +)
+            .sorted {
+                ($0.key.scenario, $0.key.onUnknown, $0.key.step, $0.key.loss)
+                    < ($1.key.scenario, $1.key.onUnknown, $1.key.step, $1.key.loss)
+            }
+            .map { Self.line("\($0.key.scenario), \($0.key.onUnknown)", $0.key.step, $0.key.loss, $0.value) }
+    }
 
-    static let header = line(
+    private static let header = line(
         "scenario, on_unknown",
         "step",
         "loss",

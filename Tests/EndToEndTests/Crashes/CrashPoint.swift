@@ -40,13 +40,18 @@ struct CrashPoint: Hashable, CustomStringConvertible {
         }
     }
 
-    /// So many places by chance: rare steps come as often as frequent ones.
+    /// Around every promise: what is sent is known, and what is answered is kept.
+    private static let mainSteps: Set = ["log-commit", "log-sync", "submit-write", "submit-read"]
+
+    /// So many places by chance: half of them at the main steps, and among the others rare ones come as often as frequent ones.
     static func some(_ count: Int, of counts: [String: Int], using generator: inout SeededGenerator) -> [CrashPoint] {
-        var kinds = Set(all(of: counts).map { CrashPoint(step: $0.step, moment: $0.moment, number: 0, loss: $0.loss) })
-            .sorted { $0.description < $1.description }
-        kinds.shuffle(using: &generator)
+        let kinds = Set(all(of: counts).map { CrashPoint(step: $0.step, moment: $0.moment, number: 0, loss: $0.loss) })
+            .sorted { $0.description < $1.description }.shuffled(using: &generator)
+        let main = kinds.filter { mainSteps.contains($0.step) }
+        let others = kinds.filter { !mainSteps.contains($0.step) }
         return (0..<count).map { index in
-            let kind = kinds[index % kinds.count]
+            let group = index % 2 == 0 && !main.isEmpty ? main : others
+            let kind = group[(main.isEmpty ? index : index / 2) % group.count]
             let number = Int.random(in: 1...(counts[kind.step] ?? 1), using: &generator)
             return CrashPoint(step: kind.step, moment: kind.moment, number: number, loss: kind.loss)
         }

@@ -5,7 +5,7 @@ import Testing
 /// The program stopped at every step of its work, with and without a loss of power, against the journal of the simulator.
 ///
 /// `KOOBATCH_CRASH_POINTS` is how many places each scenario is stopped at, for each `on_unknown`, or `all`;
-/// `KOOBATCH_CRASH_SEED` repeats their choice; `KOOBATCH_CRASH_ONLY` names one scenario.
+/// `KOOBATCH_CRASH_SEED` repeats their choice; `KOOBATCH_CRASH_ONLY` names scenarios by how they begin.
 @Suite("Crash points")
 struct CrashPointTests {
     /// A scenario with one `on_unknown`.
@@ -27,41 +27,37 @@ struct CrashPointTests {
         policies.enumerated()
             .filter { points != nil || $0.offset == (index + Int(seed % 3)) % 3 }
             .map { Case(scenario: scenario, onUnknown: $0.element) }
-    }.filter { environment["KOOBATCH_CRASH_ONLY"].map($0.scenario.name.contains) ?? true }
+    }.filter { $0.scenario.name.hasPrefix(environment["KOOBATCH_CRASH_ONLY"] ?? "") }
 
     @Test("nothing is lost and nothing repeated unseen, wherever the program or the machine stops", arguments: cases)
     func stops(_ test: Case) throws {
+        defer { Self.matrix.finish(test.scenario.name, test.onUnknown, of: Self.cases.count) }
         // What an undisturbed run comes by.
         let first = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: Self.seed)
-        let counts = try #require(try Self.run(test, in: first, stoppedAt: nil))
+        let counts = try #require(try first.run(test.scenario, stoppedAt: nil).1)
         var generator = SeededGenerator(seed: Self.seed)
         let places =
             Self.points == "all"
             ? CrashPoint.all(of: counts).shuffled(using: &generator)
             : CrashPoint.some(Self.points.flatMap(Int.init) ?? 3, of: counts, using: &generator)
         for place in places {
-            let scene = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: generator.next())
-            _ = try Self.run(test, in: scene, stoppedAt: place)
+            let verdict = try Self.run(test, stoppedAt: place, seed: generator.next())
+            for complaint in verdict.complaints.prefix(5) {
+                Issue.record("KOOBATCH_CRASH_SEED=\(Self.seed) \(test.testDescription): \(place): \(complaint)")
+            }
         }
-        print("KOOBATCH_CRASH_SEED=\(Self.seed)")
-        print(
-            CrashMatrix.header,
-            Self.matrix.table(of: test.scenario.name, test.onUnknown),
-            Self.matrix.total,
-            separator: "\n"
-        )
     }
 
-    /// Returns how often each step was come by, if nothing stopped it.
-    private static func run(_ test: Case, in scene: CrashScene, stoppedAt point: CrashPoint?) throws -> [String: Int]? {
-        let label = "\(test.testDescription): \(point?.description ?? "undisturbed")"
+    /// Stops the program once, has the next one go on to the end, and looks what it has cost.
+    private static func run(_ test: Case, stoppedAt point: CrashPoint, seed: UInt64) throws -> CrashVerdict {
+        let scene = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: seed)
         var verdict = CrashVerdict()
-        var counts: [String: Int]?
+        var isStopped = false
         do {
             var jobs = try scene.jobs()
-            let (child, counted) = try scene.run(test.scenario, stoppedAt: point)
-            counts = counted
-            try scene.lose(point?.loss ?? .kill)
+            let (child, counts) = try scene.run(test.scenario, stoppedAt: point)
+            isStopped = counts == nil
+            try scene.lose(point.loss)
             try verdict.look(at: scene, after: child)
             try test.scenario.afterwards(scene)
             if jobs.isEmpty { jobs = try scene.jobs() }
@@ -78,17 +74,14 @@ struct CrashPointTests {
         } catch {
             verdict.add("\(error)")
         }
-        if let point {
-            let cell = CrashMatrix.Cell(
-                scenario: test.scenario.name,
-                onUnknown: test.onUnknown,
-                step: point.step,
-                loss: "\(point.loss)"
-            )
-            matrix.add(verdict, isStopped: counts == nil, to: cell)
-        }
-        for complaint in verdict.complaints.prefix(5) { Issue.record("\(label): \(complaint)") }
-        return counts
+        let cell = CrashMatrix.Cell(
+            scenario: test.scenario.name,
+            onUnknown: test.onUnknown,
+            step: point.step,
+            loss: "\(point.loss)"
+        )
+        matrix.add(verdict, isStopped: isStopped, to: cell)
+        return verdict
     }
 }
 

@@ -12,14 +12,18 @@ struct CrashTests {
         poll: {initial_delay: 0.02, max_delay: 0.1}
         """
 
-    @Test("kills at random moments under load lose nothing and repeat nothing unseen")
-    func kills() throws {
+    @Test(
+        "stops at random moments under load lose nothing and repeat nothing unseen",
+        arguments: CrashPoint.Loss.allCases
+    )
+    func kills(_ loss: CrashPoint.Loss) throws {
         let koobatch = try Koobatch(settings: Self.settings)
         let truth = Truth(koobatch: koobatch)
         try koobatch.simulator.faults(#"{"duration": 0.05, "rules": [{"on":"submit","kind":"delay","seconds":0.02}]}"#)
         var generator = SeededGenerator(seed: Koobatch.seed)
         print("KOOBATCH_TEST_SEED=\(Koobatch.seed) KOOBATCH_KILLS=\(Self.kills)")
-        let changes = DatabaseChanges(database: koobatch.shell.database)
+        // Also of files that are made anew.
+        let changes = DatabaseChanges(database: koobatch.folder.path)
         for round in 0..<Self.kills {
             let unknown = ["retry", "hold", "retry"][round % 3]
             _ = try koobatch.insert(
@@ -27,15 +31,18 @@ struct CrashTests {
                 prefix: "r\(round)x",
                 columns: [("on_unknown", "'\(unknown)'"), ("max_attempts", "1000")]
             )
-            let daemon = try koobatch.program(["run"])
+            let platter = loss == .kill ? nil : try Platter(of: koobatch.folder)
+            let library = try platter.map { try CrashLibrary.environment(folder: koobatch.folder, platter: $0) }
+            let daemon = try koobatch.program(["run"], environment: library ?? [:])
             // From the first write of the daemon's life to the middle of its work.
             var idle = 0
-            for _ in 0..<Int.random(in: 0...40, using: &generator) where !changes.wait() {
+            for _ in 0..<Int.random(in: 0...60, using: &generator) where !changes.wait() {
                 idle += 1
                 if idle == 3 { break }
             }
             daemon.signal(SIGKILL)
             daemon.wait()
+            try platter?.losePower(torn: loss == .torn, using: &generator)
             if round % 10 == 0 {
                 try truth.expectIntegrity()
                 try truth.expectCountsAddUp()
@@ -49,6 +56,10 @@ struct CrashTests {
                 """
         )
         #expect(try koobatch.stop() == 0)
+        let interrupted = try koobatch.shell.run("SELECT count(*) FROM attempts WHERE outcome = 'unknown'")
+        print(
+            "\(loss): \(Self.kills) stops, \(interrupted) of \(try koobatch.row("SELECT count(*) FROM attempts")[0]) requests cut"
+        )
 
         try truth.expectIntegrity()
         try truth.expectCountsAddUp()
