@@ -179,7 +179,14 @@ let package = Package(
 
         .target(
             name: "TestSupport",
+            dependencies: [.product(name: "Logging", package: "swift-log")],
             path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "ServiceConformance",
+            dependencies: ["KoobatchCore"],
+            path: "Tests/ServiceConformance",
             swiftSettings: strict
         ),
         .testTarget(
@@ -226,11 +233,26 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "KoobatchEngineTests",
+            dependencies: [
+                "KoobatchCore",
+                "KoobatchEngine",
+                "KoobatchStore",
+                "ServiceConformance",
+                "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "KoobatchCloudTests",
             dependencies: [
                 "KooPhoneSimulator",
                 "KoobatchCloud",
                 "KoobatchCore",
+                "ServiceConformance",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -1,4 +1,5 @@
 import KoobatchStore
+import TestSupport
 import Testing
 
 @testable import KoobatchEngine
