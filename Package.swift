@@ -183,6 +183,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        .target(
+            name: "ServiceConformance",
+            dependencies: ["KoobatchCore"],
+            path: "Tests/ServiceConformance",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "KoobatchCoreTests",
             dependencies: ["KoobatchCore", "TestSupport"],
@@ -206,6 +212,9 @@ let package = Package(
         .testTarget(
             name: "KoobatchTests",
             dependencies: [
+                "KoobatchCloud",
+                "KoobatchCore",
+                "KoobatchEngine",
                 "KoobatchStore",
                 "PrometheusText",
                 "TestSupport",
@@ -227,11 +236,26 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "KoobatchEngineTests",
+            dependencies: [
+                "KoobatchCore",
+                "KoobatchEngine",
+                "KoobatchStore",
+                "ServiceConformance",
+                "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "KoobatchCloudTests",
             dependencies: [
                 "KooPhoneSimulator",
                 "KoobatchCloud",
                 "KoobatchCore",
+                "ServiceConformance",
                 "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -252,24 +276,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict
-        ),
-        .testTarget(
-            name: "ProgramTests",
-            dependencies: [
-                "KoobatchCloud",
-                "KoobatchCore",
-                "KoobatchEngine",
-                "KoobatchStore",
-                "TestSupport",
-                "koobatch",
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            swiftSettings: strict
-        ),
-        .testTarget(
-            name: "CommandLineTests",
-            dependencies: ["KoobatchCore", "KoobatchStore", "TestSupport", "koobatch"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -75,32 +75,32 @@ extension PollDecision {
     /// Decides about a submitted chunk.
     ///
     /// - Parameters:
-    ///   - failure: of the query, if it failed.
+    ///   - classified: the failure of the query, if it failed, with the error policies applied: `fail` means that the task has
+    ///     no results to give.
     ///   - unfinished: instances whose result is awaited still, the ones of this query taken off.
     ///   - polls: queries so far, this one included.
     ///   - age: of the task.
     ///   - typical: how long results of this job have been taking, if that is known.
     ///   - deadline: when results count as never coming; classified by `trusted`.
     ///   - schedule: delays between queries.
-    ///   - policies: what to do about the API's codes; of a query's, `fail` means that the task has no results to give.
     ///   - trusted: what the clock is trusted for, which is less than `now` while a leap of it is doubted; `nil`: `now`.
     ///   - now: the time of the decision.
     public static func after(
-        failure: ServiceFailure?,
+        failure classified: ClassifiedFailure?,
         unfinished: Int,
         polls: Int,
         age: Duration,
         typical: Duration?,
         deadline: Timestamp,
         schedule: PollSchedule,
-        policies: ErrorPolicies,
         trusted: Timestamp? = nil,
         now: Timestamp
     ) -> PollDecision {
+        let failure = classified?.failure
         let left = deadline - (trusted ?? now)
         if unfinished == 0 { return .finish(unresolved: nil) }
-        if let failure, failure.outcome == .refused, !failure.isOfEndpoint,
-            policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) == .fail
+        if let classified, classified.failure.outcome == .refused, !classified.failure.isOfEndpoint,
+            classified.action == .fail
         {
             return .finish(unresolved: failure)
         }

@@ -51,23 +51,22 @@ extension SubmissionDecision {
     /// Decides about a chunk whose request failed.
     ///
     /// - Parameters:
-    ///   - failure: the classified failure.
+    ///   - classified: the failure, with the error policies applied.
     ///   - context: the chunk and its job.
     ///   - isCharged: whether a retry counts against `max_attempts`; not while the endpoint as a whole fails. A request whose
     ///     answer was lost always counts: it may have been acted on, and `max_attempts` bounds how often that happens.
-    ///   - policies: what to do about the API's codes.
     ///   - backoff: delays between attempts of a chunk.
     ///   - now: the time of the decision.
     ///   - generator: for the jitter.
     public static func after(
-        _ failure: ServiceFailure,
+        _ classified: ClassifiedFailure,
         context: SubmissionContext,
         isCharged: Bool = true,
-        policies: ErrorPolicies,
         backoff: Backoff,
         now: Timestamp,
         generator: inout some RandomNumberGenerator
     ) -> SubmissionDecision {
+        let failure = classified.failure
         func delay() -> Duration {
             let jittered = backoff.delay(afterFailures: context.attempts, using: &generator)
             return max(jittered, min(failure.retryAfter ?? .zero, backoff.maximum))
@@ -103,7 +102,7 @@ extension SubmissionDecision {
             // Whatever its code is, it tells nothing of this chunk.
             return retryUncharged()
         case .refused:
-            switch policies.action(code: failure.errorCode, httpStatus: failure.httpStatus) {
+            switch classified.action {
             case .retry: return retry()
             case .fail: return .fail(instances: .failed)
             case .split: return context.size > 1 ? .split : .fail(instances: .rejected)

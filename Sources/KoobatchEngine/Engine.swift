@@ -36,8 +36,8 @@ public struct Engine: Sendable {
 
     /// The stages, in an order in which they may be told to shut down from last to first.
     public let services: [any Service]
-    /// How the stages are.
-    public let health: Health
+    /// Whether the daemon works.
+    public let supervision: Supervision
     let settings: EngineSettings
     let queues: StageQueues
     let gate: RequestGate
@@ -69,17 +69,18 @@ public struct Engine: Sendable {
         self.time = time
         self.logger = logger
         let settings = EngineSettings(configuration)
-        let queues = StageQueues()
+        let supervision = Supervision { store.pulse(at: $0) }
+        let queues = StageQueues(supervision)
         let service = MeasuredService(service)
-        health = Health { ProgressReport(of: queues.progress, store) }
         let gate = RequestGate(
             backoff: configuration.rules.backoff,
             ceiling: configuration.requestsPerSecond,
             memory: memory,
-            hasNewCredentials: { service.hasNewCredentials },
+            service: service,
             store: store,
             logger: logger,
-            at: time.now
+            at: time.now,
+            changed: { queues.changed(.gate) }
         )
         let clock = ClockWatch(
             last: memory.trustedAt,
@@ -98,7 +99,6 @@ public struct Engine: Sendable {
                 time: time,
                 clock: clock,
                 logger: logger,
-                health: health,
                 publish: publish
             ),
             ChangeWatcher(store: store, queues: queues, logger: logger),
@@ -144,6 +144,7 @@ public struct Engine: Sendable {
             )
         )
         self.services = services
+        self.supervision = supervision
         self.settings = settings
         self.queues = queues
         self.gate = gate

@@ -1,5 +1,6 @@
 import Foundation
 import KoobatchCore
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud

@@ -1,6 +1,7 @@
 import KooPhoneSimulator
 import KoobatchCloud
 import KoobatchCore
+import ServiceConformance
 import Testing
 
 /// What each fault of the API is taken for.

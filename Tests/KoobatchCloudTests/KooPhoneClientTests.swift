@@ -1,6 +1,7 @@
 import KooPhoneSimulator
 import KoobatchCloud
 import KoobatchCore
+import ServiceConformance
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import KooPhoneSimulator
 import KoobatchCore
 import NIOCore
 import NIOPosix
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud

@@ -2,6 +2,7 @@ import Foundation
 import KooPhoneSimulator
 import KoobatchCore
 import Logging
+import ServiceConformance
 import TestSupport
 import Testing
 

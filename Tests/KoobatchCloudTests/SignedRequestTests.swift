@@ -1,5 +1,6 @@
 import KooPhoneSimulator
 import KoobatchCore
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud

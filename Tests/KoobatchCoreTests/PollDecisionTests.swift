@@ -19,14 +19,15 @@ struct PollDecisionTests {
         deadline: Duration = .seconds(1_000)
     ) -> PollDecision {
         .after(
-            failure: failure,
+            failure: failure.map {
+                ClassifiedFailure($0, action: Self.policies.action(code: $0.errorCode, httpStatus: $0.httpStatus))
+            },
             unfinished: unfinished,
             polls: polls,
             age: age,
             typical: nil,
             deadline: Self.now + deadline,
             schedule: Self.schedule,
-            policies: Self.policies,
             now: Self.now
         )
     }
@@ -50,7 +51,6 @@ struct PollDecisionTests {
                 typical: nil,
                 deadline: Self.now + .seconds(-1_000),
                 schedule: Self.schedule,
-                policies: Self.policies,
                 trusted: Self.now + trusted,
                 now: Self.now
             )

@@ -76,7 +76,10 @@ struct SubmissionDecisionTests {
     {
         var generator = SeededGenerator(seed: seed)
         return .after(
-            ServiceFailure(row.outcome, httpStatus: 400, errorCode: "CODE", message: "m", retryAfter: retryAfter),
+            ClassifiedFailure(
+                ServiceFailure(row.outcome, httpStatus: 400, errorCode: "CODE", message: "m", retryAfter: retryAfter),
+                action: row.action
+            ),
             context: SubmissionContext(
                 size: row.size,
                 attempts: attempts,
@@ -84,7 +87,6 @@ struct SubmissionDecisionTests {
                 onUnknown: row.onUnknown,
                 jobState: row.jobState
             ),
-            policies: ErrorPolicies(["CODE": row.action]),
             backoff: backoff,
             now: now,
             generator: &generator
@@ -134,7 +136,10 @@ struct SubmissionDecisionTests {
     func uncharged(_ row: Case) {
         var generator = SeededGenerator(seed: 1)
         let decision = SubmissionDecision.after(
-            ServiceFailure(row.outcome, httpStatus: 500, errorCode: "CODE", message: "m"),
+            ClassifiedFailure(
+                ServiceFailure(row.outcome, httpStatus: 500, errorCode: "CODE", message: "m"),
+                action: row.action
+            ),
             context: SubmissionContext(
                 size: row.size,
                 attempts: 3,
@@ -143,7 +148,6 @@ struct SubmissionDecisionTests {
                 jobState: row.jobState
             ),
             isCharged: false,
-            policies: ErrorPolicies(["CODE": row.action]),
             backoff: Self.backoff,
             now: Self.now,
             generator: &generator
@@ -165,9 +169,11 @@ struct SubmissionDecisionTests {
     func endpointFault(action: ErrorAction, size: Int) {
         var generator = SeededGenerator(seed: 1)
         let decision = SubmissionDecision.after(
-            ServiceFailure(.refused, httpStatus: 400, errorCode: "CODE", message: "m", endpointFault: .certain),
+            ClassifiedFailure(
+                ServiceFailure(.refused, httpStatus: 400, errorCode: "CODE", message: "m", endpointFault: .certain),
+                action: action
+            ),
             context: SubmissionContext(size: size, attempts: 8, maxAttempts: 8, onUnknown: .hold, jobState: .running),
-            policies: ErrorPolicies(["CODE": action]),
             backoff: Self.backoff,
             now: Self.now,
             generator: &generator

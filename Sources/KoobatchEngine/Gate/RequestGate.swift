@@ -14,11 +14,14 @@ public final class RequestGate: Sendable {
     }
 
     private static let soon = Duration.milliseconds(50)
+    /// How often to look whether a probe that is out was lost.
+    private static let probeLook = Duration.seconds(1)
     /// How often to look whether there are new credentials while the old ones are refused.
     private static let credentialsLook = Duration.seconds(1)
 
     private let state: Mutex<State>
-    private let hasNewCredentials: @Sendable () -> Bool
+    private let service: any CommandService
+    private let changed: @Sendable () -> Void
     let store: Store
     let logger: Logger
 
@@ -28,18 +31,21 @@ public final class RequestGate: Sendable {
     ///   - backoff: how long the circuit stays open, from the first time in a row to the longest.
     ///   - ceiling: the operator's bound on requests per second.
     ///   - memory: what the earlier daemon knew.
-    ///   - hasNewCredentials: whether there are credentials that have not been tried.
+    ///   - service: asked whether there are credentials that have not been tried, and told where only a policy says that they
+    ///     are refused.
     ///   - store: where changes are written.
     ///   - logger: for changes of the circuit.
     ///   - now: the time of creation.
+    ///   - changed: called when the circuit opens or closes.
     public init(
         backoff: Backoff,
         ceiling: Double?,
         memory: Store.GateMemory,
-        hasNewCredentials: @escaping @Sendable () -> Bool,
+        service: any CommandService,
         store: Store,
         logger: Logger,
-        at now: Timestamp
+        at now: Timestamp,
+        changed: @escaping @Sendable () -> Void = {}
     ) {
         // One that is longer than a pause can be was written while the clock was ahead.
         let pausedUntil = memory.pausedUntil.flatMap { $0 > now && $0 <= now + backoff.maximum ? $0 : nil }
@@ -51,7 +57,8 @@ public final class RequestGate: Sendable {
         )
         let rate = RateLimit(ceiling: ceiling, learned: memory.requestsPerSecond, at: now)
         self.state = Mutex(State(circuit: circuit, rate: rate))
-        self.hasNewCredentials = hasNewCredentials
+        self.service = service
+        self.changed = changed
         self.store = store
         self.logger = logger
     }
@@ -89,7 +96,7 @@ public final class RequestGate: Sendable {
     func admit(_ wanted: Int, for drawer: RateLimit.Drawer, at now: Timestamp) -> Admission {
         state.withLock { state in
             state.circuit.followClock(to: now)
-            if wanted > 0, state.circuit.isOpenForCredentials, hasNewCredentials() {
+            if wanted > 0, state.circuit.isOpenForCredentials, service.hasNewCredentials {
                 state.circuit.credentialsChanged(at: now)
             }
             let possible = state.shortage.allowance(of: state.circuit.allowance(of: wanted, at: now), at: now)
@@ -110,9 +117,10 @@ public final class RequestGate: Sendable {
 
     /// When to ask again for requests that were wanted and may not start now.
     ///
-    /// Where that is not a matter of time, as while a probe is out, it is soon.
+    /// Where that is not a matter of time, it is soon; while a probe is out, whose answer wakes whoever waits for it, it is later.
     func nextLook(at now: Timestamp) -> Timestamp {
-        let next = state.withLock { state in
+        let next = state.withLock { state -> Timestamp? in
+            if state.circuit.isProbing { return now + Self.probeLook }
             let circuit = state.circuit.openUntil.map {
                 state.circuit.isOpenForCredentials ? min($0, now + Self.credentialsLook) : $0
             }
@@ -132,53 +140,56 @@ public final class RequestGate: Sendable {
         state.withLock { $0.circuit.isEndpointFailing }
     }
 
-    /// Applies the error policies to an answer, updates circuit and rate limit, and writes what has changed.
+    /// Decides what answers mean: applies the error policies, once for the gate and for the record, updates circuit and rate
+    /// limit, and writes what has changed.
     ///
     /// - Parameters:
-    ///   - failure: of the request; `nil` for one that was accepted.
-    ///   - isProbe: whether the request was admitted as a probe. While one is out, the answers to requests that were sent
-    ///     before the circuit opened tell nothing of it.
-    ///   - isQuery: whether it was one for results.
-    ///   - policies: what to do about the API's codes.
-    ///   - service: told where only a policy says that the credentials are refused.
-    ///   - now: the time of the answer.
-    /// - Returns: the failure after the error policies are applied.
-    func take(
-        _ failure: ServiceFailure?,
-        isProbe: Bool,
-        isQuery: Bool,
-        policies: ErrorPolicies,
-        renewing service: any CommandService,
+    ///   - answers: of one stage.
+    ///   - isProbe: whether an answer's request was admitted as a probe. While one is out, the answers to requests that were
+    ///     sent before the circuit opened tell nothing of it.
+    ///   - now: the time.
+    /// - Returns: the answers with the error policies applied.
+    /// - Throws: where the policies cannot be read; then no answer is taken in.
+    func take<Answer>(
+        _ answers: [Answer],
+        isProbe: (Answer) -> Bool,
         at now: Timestamp
-    ) async -> ServiceFailure? {
-        let classified = failure?.applying(policies)
-        let everything = classified?.affectsAllRequests(policies, isQuery: isQuery) ?? false
-        let (before, after) = state.withLock { state in
-            let before = state
-            Self.take(classified, everything, into: &state, at: now)
-            if before.circuit.isProbing, !isProbe { state.circuit = before.circuit }
-            return (before, state)
+    ) async throws -> [Classified<Answer>] {
+        let classified = try await store.classify(answers)
+        for (answer, known) in zip(answers, classified) {
+            await take(known.failure, of: answer.failure, isProbe: isProbe(answer), at: now)
         }
-        if after.circuit.isOpenForCredentials, before.circuit != after.circuit, classified?.outcome != failure?.outcome
-        {
-            service.renewCredentials()
-        }
-        await write(classified, from: before, to: after, at: now)
         return classified
     }
 
-    private static func take(
-        _ failure: ServiceFailure?,
-        _ affectsAllRequests: Bool,
-        into state: inout State,
+    private func take(
+        _ classified: ClassifiedFailure?,
+        of failure: ServiceFailure?,
+        isProbe: Bool,
         at now: Timestamp
-    ) {
-        if failure?.errorCode == ServiceFailure.Code.resources {
+    ) async {
+        let (before, after) = state.withLock { state in
+            let before = state
+            Self.take(classified, into: &state, at: now)
+            if before.circuit.isProbing, !isProbe { state.circuit = before.circuit }
+            return (before, state)
+        }
+        let applied = classified?.failure
+        if after.circuit.isOpenForCredentials, before.circuit != after.circuit, applied?.outcome != failure?.outcome {
+            service.renewCredentials()
+        }
+        if before.circuit.phase != after.circuit.phase { changed() }
+        await write(applied, from: before, to: after, at: now)
+    }
+
+    private static func take(_ classified: ClassifiedFailure?, into state: inout State, at now: Timestamp) {
+        if classified?.failure.errorCode == ServiceFailure.Code.resources {
             state.shortage.failed(at: now)
-        } else if failure?.outcome != .notSent {
+        } else if classified?.failure.outcome != .notSent {
             state.shortage.passed()
         }
-        guard let failure else { return state.circuit.passed() }
+        guard let classified else { return state.circuit.passed() }
+        let failure = classified.failure
         switch failure.outcome {
         case .throttled:
             state.rate.throttled(named: RateLimit.named(in: failure.message), at: now)
@@ -189,7 +200,7 @@ public final class RequestGate: Sendable {
             }
         case .unauthenticated:
             state.circuit.trip(.credentials, asked: failure.retryAfter, at: now)
-        case .refused where affectsAllRequests:
+        case .refused where classified.affectsAllRequests:
             state.circuit.trip(.refusal, asked: failure.retryAfter, at: now)
         case _ where failure.isOfEndpoint:
             state.circuit.failed(isCertain: failure.endpointFault == .certain, asked: failure.retryAfter, at: now)

@@ -107,13 +107,13 @@ public struct ChangeWatcher: Service {
     func run(triggers: some AsyncSequence<Void, Never>, atMost interval: Duration? = nil) async throws {
         var last: Int64?
         var databaseErrors = DatabaseErrorReporter(logger: logger)
-        queues.progress.waits(.watcher, atMost: interval)
-        defer { queues.progress.ended(.watcher) }
+        queues.supervision.waits(.watcher, atMost: interval)
+        defer { queues.supervision.ended(.watcher) }
         for await _ in triggers {
-            queues.progress.works(.watcher)
+            queues.supervision.works(.watcher)
             do {
                 let counter = try await store.foreignChangeCounter()
-                if counter != last { queues.wakeAll() }
+                if counter != last { queues.changed(.anything) }
                 last = counter
                 databaseErrors.passed()
             } catch let error as StoreError {
@@ -121,7 +121,7 @@ public struct ChangeWatcher: Service {
             } catch {
                 _ = databaseErrors.failed(error)
             }
-            queues.progress.waits(.watcher, atMost: interval)
+            queues.supervision.waits(.watcher, atMost: interval)
         }
     }
 }

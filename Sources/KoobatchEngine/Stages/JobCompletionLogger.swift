@@ -37,35 +37,55 @@ public struct JobCompletionLogger: Service {
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
         try await queues.jobLogger.stoppingWithTask {
-            var since = time.now
-            // A time that is to come was written by a clock that was ahead.
-            var said = try await lookAtFinished(since: since)
-            // What is so when the daemon begins is not told.
-            var stopped = try await lookAtStopped()
-            var progress: Set<RunningJob> = []
-            var progressAt = time.now
+            var memory = try await begin()
             var isStopping = false
             while !isStopping {
                 isStopping = await queues.jobLogger.take(time: time).isStopping
-                do {
-                    let now = time.now
-                    if now < since { since = now + (.zero - Self.overlap) }
-                    let finished = try await store.jobsFinished(since: since)
-                    for job in finished where !said.contains(job) { announce(job) }
-                    since = max(since, now + (.zero - Self.overlap))
-                    said = Set(finished.filter { $0.finishedAt >= since })
-                    stopped = try await tellOfStopped(since: stopped)
-                    if now >= progressAt + Self.progressPause || now < progressAt {
-                        progress = try await tellOfProgress(since: progress)
-                        progressAt = now
-                    }
-                } catch let error as StoreError {
-                    throw error
-                } catch {
-                    // The stages that write say so; the next look makes up for it.
-                }
+                try await look(&memory, at: time.now)
                 if !isStopping { _ = await time.sleep(until: time.now + Self.pause) }
             }
+        }
+    }
+
+    /// What is known between two looks.
+    struct Memory {
+        var since: Timestamp
+        /// Jobs that are told of already.
+        var said: Set<FinishedJob>
+        var stopped: [CommandJobID: StoppedJob]?
+        var progress: Set<RunningJob> = []
+        var progressAt: Timestamp
+    }
+
+    /// What is so when the daemon begins is not told.
+    func begin() async throws -> Memory {
+        let now = time.now
+        // A time that is to come was written by a clock that was ahead.
+        return Memory(
+            since: now,
+            said: try await lookAtFinished(since: now),
+            stopped: try await lookAtStopped(),
+            progressAt: now
+        )
+    }
+
+    /// Says what has happened since the last look.
+    func look(_ memory: inout Memory, at now: Timestamp) async throws {
+        do {
+            if now < memory.since { memory.since = now + (.zero - Self.overlap) }
+            let finished = try await store.jobsFinished(since: memory.since)
+            for job in finished where !memory.said.contains(job) { announce(job) }
+            memory.since = max(memory.since, now + (.zero - Self.overlap))
+            memory.said = Set(finished.filter { $0.finishedAt >= memory.since })
+            memory.stopped = try await tellOfStopped(since: memory.stopped)
+            if now >= memory.progressAt + Self.progressPause || now < memory.progressAt {
+                memory.progress = try await tellOfProgress(since: memory.progress)
+                memory.progressAt = now
+            }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            // The stages that write say so; the next look makes up for it.
         }
     }
 

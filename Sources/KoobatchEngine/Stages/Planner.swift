@@ -38,21 +38,34 @@ public struct Planner: Service {
     public func run() async throws {
         try await queues.planner.stoppingWithTask {
             var wakeAt: Timestamp? = time.now
-            var databaseErrors = DatabaseErrorReporter(logger: logger)
-            var reported: Set<StuckJob> = []
+            var state = State(databaseErrors: DatabaseErrorReporter(logger: logger))
             while await !queues.planner.take(until: wakeAt, time: time).isStopping {
-                do {
-                    reported = try await plan(reported)
-                    databaseErrors.passed()
-                    // What woke it may have been a chunk that is to be sent again although its job has expired meanwhile.
-                    queues.housekeeper.wake()
-                    wakeAt = try await store.nextPlanning(after: time.now)
-                } catch let error as StoreError {
-                    throw error
-                } catch {
-                    wakeAt = time.now + databaseErrors.failed(error)
-                }
+                wakeAt = try await turn(&state)
             }
+        }
+    }
+
+    /// What the planner knows between two turns.
+    struct State {
+        var databaseErrors: DatabaseErrorReporter
+        /// What the log knows of jobs that cannot be planned.
+        var reported: Set<StuckJob> = []
+    }
+
+    /// One turn: plans everything that is due.
+    ///
+    /// - Returns: when to look again without a wake-up.
+    /// - Throws: `StoreError` when the database cannot be relied on any more; every other error is met by trying again.
+    func turn(_ state: inout State) async throws -> Timestamp? {
+        do {
+            state.reported = try await plan(state.reported)
+            let next = try await store.nextPlanning(after: time.now)
+            state.databaseErrors.passed()
+            return next
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            return time.now + state.databaseErrors.failed(error)
         }
     }
 
@@ -60,7 +73,7 @@ public struct Planner: Service {
     ///
     /// - Parameter reported: what the log knows of such jobs.
     /// - Returns: those that there are still.
-    func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
+    private func plan(_ reported: Set<StuckJob>) async throws -> Set<StuckJob> {
         var stuck: Set<StuckJob> = []
         while !Task.isCancelled {
             do {
@@ -90,7 +103,7 @@ public struct Planner: Service {
             except: stuck
         )
         let freed = try await store.freeBlocked(at: now, chunkSize: chunkSize)
-        if replanned || freed { queues.submitter.wake() }
+        if replanned || freed { queues.changed(.plans) }
         return replanned || freed
     }
 }

@@ -22,14 +22,14 @@ public struct Poller: Service {
     }
 
     private let settings: @Sendable () -> Configuration
-    private var configuration: Configuration { settings() }
-    private let store: Store
+    var configuration: Configuration { settings() }
+    let store: Store
     private let service: any CommandService
-    private let queues: StageQueues
-    private let gate: RequestGate
+    let queues: StageQueues
+    let gate: RequestGate
     private let time: EngineTime
     private let clock: ClockWatch
-    private let logger: Logger
+    let logger: Logger
 
     /// Creates a poller; it does nothing before `run()`.
     public init(
@@ -56,79 +56,23 @@ public struct Poller: Service {
     ///
     /// - Throws: `StoreError` when the disk cannot be relied on any more.
     public func run() async throws {
-        try await queues.poller.stoppingWithTask { try await loop() }
-    }
-
-    private func loop() async throws {
-        var busy: Set<ChunkID> = []
-        var unprocessed: [PollAnswer] = []
-        var unrecorded: [PollAnswer] = []
-        var probe: ChunkID?
-        var wakeAt: Timestamp? = time.now
-        var databaseErrors = DatabaseErrorReporter(logger: logger)
-        try await withThrowingDiscardingTaskGroup { group in
-            while true {
-                let batch = await queues.poller.take(until: wakeAt, time: time)
-                let now = time.now
-                unprocessed += batch.elements
-                do {
-                    try await applyPolicies(unprocessed, probe: probe, at: now)
-                    if unprocessed.contains(where: { $0.poll.chunk == probe }) { probe = nil }
-                    unrecorded += unprocessed
-                    unprocessed = []
-                    if !unrecorded.isEmpty {
-                        try await record(unrecorded, at: now)
-                        busy.subtract(unrecorded.map(\.poll.chunk))
-                        unrecorded = []
-                        // Results can finish a canary or free a place under max_concurrency.
-                        queues.planner.wake()
-                        queues.submitter.wake()
-                        queues.jobLogger.wake()
-                    }
-                    if batch.isStopping, busy.isEmpty { return }
-                    let free = batch.isStopping ? 0 : configuration.maxInFlight - busy.count
-                    let (due, next) = try await store.duePolls(at: now, places: free, busy: busy)
-                    let admission = gate.admit(due.count, for: .poll, at: now)
-                    gate.started(admission.places, of: admission, by: .poll, at: now)
-                    if admission.isProbe { probe = due.first?.chunk }
-                    for poll in due.prefix(admission.places) {
-                        busy.insert(poll.chunk)
-                        group.addTask { await ask(poll) }
-                    }
-                    databaseErrors.passed()
-                    let held = admission.places < due.count ? gate.nextLook(at: now) : nil
-                    wakeAt = [next, held].compactMap(\.self).min()
-                } catch let error as StoreError {
-                    throw error
-                } catch {
-                    wakeAt = now + databaseErrors.failed(error)
-                    guard batch.isStopping else { continue }
-                    // What they say is asked for again after the next start: no reason to stay.
-                    busy.subtract((unrecorded + unprocessed).map(\.poll.chunk))
-                    (unrecorded, unprocessed) = ([], [])
-                    if busy.isEmpty { return }
+        try await queues.poller.stoppingWithTask {
+            var state = PollingState(self)
+            var wakeAt: Timestamp? = time.now
+            try await withThrowingDiscardingTaskGroup { group in
+                while true {
+                    let batch = await queues.poller.take(until: wakeAt, time: time)
+                    let turn = try await state.turn(batch, at: time.now)
+                    for poll in turn.queries { group.addTask { await ask(poll) } }
+                    if turn.isLast { return }
+                    wakeAt = turn.wakeAt
                 }
             }
         }
     }
 
-    /// Applies the error policies, then updates the request gate.
-    private func applyPolicies(_ answers: [PollAnswer], probe: ChunkID?, at now: Timestamp) async throws {
-        guard !answers.isEmpty else { return }
-        let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
-        for answer in answers {
-            _ = await gate.take(
-                answer.result.failure,
-                isProbe: answer.poll.chunk == probe,
-                isQuery: true,
-                policies: policies,
-                renewing: service,
-                at: now
-            )
-        }
-    }
-
-    private func ask(_ poll: DuePoll) async {
+    /// Asks for the results of a task, and puts the answer into the queue.
+    func ask(_ poll: DuePoll) async {
         var generator = SystemRandomNumberGenerator()
         let result: Result<TaskReport, ServiceFailure>
         do {
@@ -141,14 +85,15 @@ public struct Poller: Service {
         queues.poller.put(PollAnswer(poll: poll, result: result, finishedAt: time.now))
     }
 
-    private func record(_ answers: [PollAnswer], at now: Timestamp) async throws {
+    /// Records answers, and says what came of them.
+    func record(_ answers: [Classified<PollAnswer>], at now: Timestamp) async throws {
         let results = try await store.recordResults(
             answers,
             schedule: configuration.schedule,
             trusted: clock.trustedNow(),
             at: now
         )
-        for (answer, result) in zip(answers, results) {
+        for (answer, result) in zip(answers.map(\.answer), results) {
             func metadata(_ more: Logger.Metadata) -> Logger.Metadata {
                 let known: Logger.Metadata = [
                     LogKeys.jobID: "\(answer.poll.job.rawValue)",

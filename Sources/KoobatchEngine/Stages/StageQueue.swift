@@ -14,7 +14,7 @@ public final class StageQueue<Element: Sendable>: Sendable {
         public let isStopping: Bool
     }
 
-    private struct State {
+    struct State {
         var elements: [Element] = []
         var isWoken = false
         var isStopping = false
@@ -23,14 +23,14 @@ public final class StageQueue<Element: Sendable>: Sendable {
         var isEmpty: Bool { elements.isEmpty && !isWoken }
     }
 
-    private let state = Mutex(State())
-    private let stage: Progress.Stage
-    private let progress: Progress
+    let state = Mutex(State())
+    private let stage: Supervision.Stage
+    private let supervision: Supervision
 
     /// Creates an empty queue of a stage, whose turns begin and end with `take`.
-    init(_ stage: Progress.Stage, _ progress: Progress) {
+    init(_ stage: Supervision.Stage, _ supervision: Supervision) {
         self.stage = stage
-        self.progress = progress
+        self.supervision = supervision
     }
 
     /// Hands a value over.
@@ -65,8 +65,8 @@ public final class StageQueue<Element: Sendable>: Sendable {
     /// Not ended by cancellation: a stage is told of that through `stop()`, because it must take the answers to what it
     /// has in flight.
     public func take(until deadline: Timestamp? = nil, time: EngineTime) async -> Batch {
-        progress.waits(stage, atMost: deadline.map { time.pause(until: $0) })
-        defer { progress.works(stage) }
+        supervision.waits(stage, atMost: deadline.map { time.pause(until: $0) })
+        defer { supervision.works(stage) }
         if let deadline, state.withLock({ $0.isEmpty }) {
             await withTaskGroup { group in
                 group.addTask { await self.wait() }
@@ -96,12 +96,12 @@ public final class StageQueue<Element: Sendable>: Sendable {
 
     /// Notes progress in the midst of a long batch.
     func madeProgress() {
-        progress.works(stage)
+        supervision.works(stage)
     }
 
     /// Notes that the stage has ended.
     func ended() {
-        progress.ended(stage)
+        supervision.ended(stage)
     }
 
     private func wait() async {

@@ -27,18 +27,14 @@ public struct Submitter: Service {
         }
     }
 
-    /// How long an acceptance that cannot be recorded is kept before it is tried again.
-    private static let pauseBeforeRecordingAgain = Duration.seconds(2)
-
     private let settings: @Sendable () -> Configuration
-    private var configuration: Configuration { settings() }
-    private let store: Store
+    var configuration: Configuration { settings() }
+    let store: Store
     private let service: any CommandService
-    private let queues: StageQueues
-    private let gate: RequestGate
-    private let time: EngineTime
-    private let logger: Logger
-    private let metrics = EngineMetrics()
+    let queues: StageQueues
+    let gate: RequestGate
+    let time: EngineTime
+    let logger: Logger
 
     /// Creates a submitter; it does nothing before `run()`.
     public init(
@@ -65,168 +61,54 @@ public struct Submitter: Service {
     public func run() async throws {
         try await queues.submitter.stoppingWithTask {
             // What an earlier daemon left to be recorded again has come before anything is sent.
-            let earlier = queues.submitter.waiting
-            var keeper = AnswerKeeper(spool: store.spool, spooled: earlier, losses: queues.losses, logger: logger)
-            let disk = BrokenDisk()
+            var state = SubmissionState(self, earlier: queues.submitter.waiting)
             do {
-                try await loop(inFlight: earlier.count, &keeper, disk)
+                try await loop(&state)
                 // Of the last turn.
-                try disk.requireWhole()
+                try state.disk.requireWhole()
             } catch {
-                // What came when nobody recorded it any more, and what is recorded and may not be on the disk.
-                let answers = disk.unsynced + queues.submitter.waiting
-                await keeper.giveUp(answers)
+                await state.giveUp()
                 throw error
             }
         }
     }
 
-    private func loop(inFlight earlier: Int, _ keeper: inout AnswerKeeper, _ disk: BrokenDisk) async throws {
-        var inFlight = earlier
-        var unprocessed: [AttemptResult] = []
-        var unrecorded: [AttemptResult] = []
-        var probe: AttemptID?
-        // The last claim had no place left for more.
-        var mayHaveMore = false
+    /// A turn whenever something has come or the time has, until the stage is to end and nothing is in flight.
+    private func loop(_ state: inout SubmissionState) async throws {
         var wakeAt: Timestamp? = time.now
-        var databaseErrors = DatabaseErrorReporter(logger: logger)
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 let batch = await queues.submitter.take(until: wakeAt, time: time)
-                let now = time.now
-                unprocessed += batch.elements
-                if batch.isStopping, inFlight == 0 { return }
                 do {
-                    try disk.requireWhole()
-                    unrecorded += try await applyPolicies(unprocessed, probe: probe, at: now)
-                    unprocessed = []
-                    let isClaiming = !batch.isStopping && store.isSoleOwner
-                    let free = isClaiming ? configuration.maxInFlight - inFlight + unrecorded.count : 0
-                    let due = free > 0 ? (mayHaveMore ? now : try await store.nextSubmission(at: now)) : nil
-                    let wanted = due.map { $0 <= now } ?? false ? free : 0
-                    let admission = gate.admit(wanted, for: .submission, at: now)
-                    let turn = try await self.turn(unrecorded, admission, nextDue: due, at: now)
-                    mayHaveMore = admission.places > 0 && turn.claims.count == admission.places
-                    if admission.isProbe { probe = turn.claims.first?.attempt }
-                    if !(turn.decisions.isEmpty && turn.claims.isEmpty) {
-                        let told = zip(unrecorded, turn.decisions).map { ($0, $1) }
-                        group.addTask { await follow(turn, told, disk) }
-                    }
-                    // An acceptance is never dropped: what cannot be recorded now is tried again.
-                    let kept =
-                        zip(unrecorded, turn.decisions).filter { $0.isAccepted && $1.isImpossible }.map(\.0)
-                        + unrecorded.dropFirst(turn.decisions.count)
-                    inFlight += turn.claims.count - unrecorded.count + kept.count
-                    metrics.planned(turn.claims.count(where: \.isNew))
-                    if unrecorded.contains(where: \.isAccepted) { queues.poller.wake() }
-                    // A refusal can be the one that shows the command to be refused.
-                    if unrecorded.contains(where: { !$0.isAccepted }) { queues.planner.wake() }
-                    if !unrecorded.isEmpty { queues.jobLogger.wake() }
-                    unrecorded = kept
-                    await keeper.keep(kept)
-                    if kept.isEmpty, keeper.keepsAny {
-                        try await store.makeDurable(turn)
-                        await keeper.recorded()
-                    }
-                    if batch.isStopping, inFlight == kept.count { return }
-                    databaseErrors.passed()
-                    let held = admission.places < wanted ? gate.nextLook(at: now) : nil
-                    // An answer can make more due at once: the halves of a split chunk, what waited for the first acceptance.
-                    let more = !turn.decisions.isEmpty && turn.claims.count < free ? now : nil
-                    let again = kept.isEmpty ? nil : now + Self.pauseBeforeRecordingAgain
-                    wakeAt = [turn.nextDue.flatMap { $0 > now ? $0 : nil }, held, more, again].compactMap(\.self).min()
-                } catch let error as StoreError {
-                    // The database cannot be relied on any more: nothing is sent, and what is in flight is waited for.
-                    var answers = unrecorded + unprocessed
-                    while answers.count < inFlight { answers += await queues.submitter.take(time: time).elements }
-                    await keeper.giveUp(answers)
-                    throw error
+                    let turn = try await state.turn(batch, at: time.now)
+                    if let work = turn.work { group.addTask { [disk = state.disk] in await follow(work, disk) } }
+                    if turn.isLast { return }
+                    wakeAt = turn.wakeAt
                 } catch {
-                    let answers = unrecorded + unprocessed
-                    await keeper.keep(answers)
-                    mayHaveMore = false
-                    // Nothing is lost: the answers are kept, and claims of an aborted transaction never existed.
-                    wakeAt = now + databaseErrors.failed(error)
-                    if Task.isCancelled {
-                        // The grace is over: this was the last time for those that have come.
-                        if answers.count == inFlight { return await keeper.giveUp(answers) }
-                        wakeAt = nil
-                    }
+                    // The database cannot be relied on any more: nothing is sent, and what is in flight is waited for.
+                    while state.missing > 0 { state.take(await queues.submitter.take(time: time).elements) }
+                    throw error
                 }
-                if batch.isStopping, inFlight == 0 { return }
             }
         }
     }
 
-    /// Applies the error policies, then updates the request gate.
-    private func applyPolicies(
-        _ answers: [AttemptResult],
-        probe: AttemptID?,
-        at now: Timestamp
-    ) async throws -> [AttemptResult] {
-        guard !answers.isEmpty else { return [] }
-        let policies = try await store.errorPolicies(for: answers.compactMap(\.result.failure))
-        var classified: [AttemptResult] = []
-        for answer in answers {
-            let failure = await gate.take(
-                answer.result.failure,
-                isProbe: answer.claim.attempt == probe,
-                isQuery: false,
-                policies: policies,
-                renewing: service,
-                at: now
-            )
-            classified.append(failure.map(answer.failing) ?? answer)
-        }
-        return classified
-    }
-
-    /// One transaction, or none where there is nothing to record and nothing to claim.
-    private func turn(
-        _ answers: [AttemptResult],
-        _ admission: RequestGate.Admission,
-        nextDue: Timestamp?,
-        at now: Timestamp
-    ) async throws -> SubmissionBatch {
-        var claimed = 0
-        defer { gate.started(claimed, of: admission, by: .submission, at: now) }
-        if answers.isEmpty, admission.places == 0 {
-            return SubmissionBatch(decisions: [], claims: [], nextDue: nextDue)
-        }
-        let turn = try await store.submissionBatch(
-            answers: answers,
-            isCharged: !gate.isEndpointFailing,
-            places: admission.places,
-            isProbe: admission.isProbe,
-            chunkSize: configuration.chunkSize,
-            rules: configuration.rules,
-            at: now,
-            generator: SystemRandomNumberGenerator()
-        )
-        claimed = turn.claims.count
-        return turn
-    }
-
     /// Tells what a turn has recorded and sends what it has claimed, once it is on the disk.
-    private func follow(
-        _ turn: SubmissionBatch,
-        _ decisions: [(AttemptResult, RecordOutcome)],
-        _ disk: BrokenDisk
-    ) async {
+    func follow(_ work: SubmissionState.Work, _ disk: BrokenDisk) async {
         do {
-            try await store.makeDurable(turn)
+            try await store.makeDurable(work.batch)
         } catch {
-            disk.fail(error, unsynced: decisions.map(\.0))
+            disk.fail(error, unsynced: work.recorded.map(\.answer))
             let failure = ServiceFailure(.notSent, errorCode: ServiceFailure.Code.interrupted, message: "\(error)")
-            for claim in turn.claims {
+            for claim in work.batch.claims {
                 queues.submitter.put(AttemptResult(claim: claim, result: .failure(failure), finishedAt: time.now))
             }
             return queues.submitter.wake()
         }
-        for (answer, result) in decisions { log(answer, result) }
-        for claim in turn.claims { logStart(of: claim) }
+        for (answer, outcome) in work.recorded { log(answer, outcome) }
+        for claim in work.batch.claims { logStart(of: claim) }
         await withDiscardingTaskGroup { group in
-            for claim in turn.claims { group.addTask { await send(claim) } }
+            for claim in work.batch.claims { group.addTask { await send(claim) } }
         }
     }
 
@@ -281,15 +163,5 @@ public struct Submitter: Service {
 extension RecordOutcome {
     fileprivate var isDecided: Bool {
         if case .decided = self { true } else { false }
-    }
-
-    fileprivate var isImpossible: Bool {
-        if case .impossible = self { true } else { false }
-    }
-}
-
-extension AttemptResult {
-    fileprivate func failing(_ failure: ServiceFailure) -> AttemptResult {
-        AttemptResult(claim: claim, result: .failure(failure), finishedAt: finishedAt)
     }
 }

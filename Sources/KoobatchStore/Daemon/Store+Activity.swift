@@ -1,5 +1,4 @@
 import GRDB
-public import KoobatchCore
 
 extension Store {
     /// What there is to do, in numbers.
@@ -40,31 +39,6 @@ extension Store {
                 inFlightChunks: row?[2] ?? 0,
                 heldChunks: row?[3] ?? 0
             )
-        }
-    }
-
-    /// Which stages have work that is due, whether they may do it now or not.
-    public func dueWork(at now: Timestamp) async throws -> (planning: Bool, submission: Bool, polling: Bool) {
-        try await read { db in
-            let row = try Row.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT EXISTS (SELECT 1
-                                         FROM job_progress INDEXED BY job_progress_chores
-                                        WHERE (deleting = 1 OR replan_upto IS NOT NULL OR blocked_chunks > 0)
-                                          AND replan_upto IS NOT NULL
-                                          AND job_state IN ('queued', 'running')
-                                          AND run_at <= ?1),
-                               EXISTS (SELECT 1
-                                         FROM chunks
-                                        WHERE state IN ('submitted', 'finished')
-                                          AND next_poll_at IS NOT NULL
-                                          AND next_poll_at <= ?1)
-                        """
-                ),
-                arguments: [now]
-            )
-            return (row?[0] ?? false, try Self.hasClaimant(now: now, db), row?[1] ?? false)
         }
     }
 }

@@ -52,7 +52,9 @@ extension Store {
             }
         }
         var commit: Commit?
-        var rest = answers.values.sorted { $0.claim.attempt.rawValue < $1.claim.attempt.rawValue }[...]
+        var rest = try await classify(
+            answers.values.sorted { $0.claim.attempt.rawValue < $1.claim.attempt.rawValue }
+        )[...]
         while !rest.isEmpty {
             let turn = try await submissionBatch(
                 answers: Array(rest),
@@ -64,7 +66,7 @@ extension Store {
                 at: now,
                 generator: generator
             )
-            for (answer, became) in zip(rest, turn.decisions) {
+            for (answer, became) in zip(rest.map(\.answer), turn.decisions) {
                 switch became {
                 case .decided: intake.recorded.append(answer)
                 case .impossible where answer.result.failure == nil: intake.kept.append(answer)

@@ -55,21 +55,9 @@ extension Store {
     ///
     /// - Returns: whether anything was.
     public func boundDueTimes(by rules: SubmissionRules, at now: Timestamp) async throws -> Bool {
-        let latestPause = now + rules.backoff.maximum + Self.slack
+        let latestPause = Self.latestPause(by: rules, at: now)
         var wasFound = false
-        while try await read({ db in
-            let isPaused = try Bool.fetchOne(
-                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM daemon_state WHERE paused_until > ?)"),
-                arguments: [latestPause]
-            )
-            if isPaused ?? false { return true }
-            return try Self.dueTimes(by: rules, at: now).contains { time in
-                try Bool.fetchOne(
-                    db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 \(time.beyond))"),
-                    arguments: [now, time.latest]
-                ) ?? false
-            }
-        }) {
+        while try await read({ try Self.hasUnboundedTimes(by: rules, at: now, $0) }) {
             let changed = try await write { db in
                 try db.cachedStatement(sql: "UPDATE daemon_state SET paused_until = NULL WHERE paused_until > ?")
                     .execute(arguments: [latestPause])
@@ -86,6 +74,25 @@ extension Store {
             wasFound = true
         }
         return wasFound
+    }
+
+    /// Whether something is put off for longer than its own rule allows; see `boundDueTimes`.
+    static func hasUnboundedTimes(by rules: SubmissionRules, at now: Timestamp, _ db: Database) throws -> Bool {
+        let isPaused = try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM daemon_state WHERE paused_until > ?)"),
+            arguments: [latestPause(by: rules, at: now)]
+        )
+        if isPaused ?? false { return true }
+        return try dueTimes(by: rules, at: now).contains { time in
+            try Bool.fetchOne(
+                db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 \(time.beyond))"),
+                arguments: [now, time.latest]
+            ) ?? false
+        }
+    }
+
+    private static func latestPause(by rules: SubmissionRules, at now: Timestamp) -> Timestamp {
+        now + rules.backoff.maximum + slack
     }
 
     /// Makes due the jobs that were inserted without a `run_at` while the clock was ahead; to be called at a start and when

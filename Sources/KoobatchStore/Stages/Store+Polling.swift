@@ -28,6 +28,19 @@ public struct PollAnswer: Sendable {
     }
 }
 
+extension PollAnswer: RequestAnswer {
+    /// Whether it asked for results.
+    public static let isQuery = true
+
+    /// The failure, if the request was not accepted.
+    public var failure: ServiceFailure? { result.failure }
+
+    /// The same answer with another failure.
+    public func failing(_ failure: ServiceFailure) -> PollAnswer {
+        PollAnswer(poll: poll, result: .failure(failure), finishedAt: finishedAt)
+    }
+}
+
 extension Store {
     /// The tasks to ask for, and when the next one is due after these.
     ///

@@ -19,7 +19,6 @@ public struct SubmissionRules: Hashable, Sendable {
 struct SubmissionRecorder {
     let isCharged: Bool
     let rules: SubmissionRules
-    let policies: ErrorPolicies
     let now: Timestamp
 
     /// Records answers, and then what follows for their jobs; one that cannot be recorded does not keep back the others.
@@ -27,13 +26,12 @@ struct SubmissionRecorder {
     /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
     /// - Returns: what became of the first answers, of one at least.
     func record(
-        _ answers: [AttemptResult],
+        _ answers: [Classified<AttemptResult>],
         until shouldEnd: () -> Bool,
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> [RecordOutcome] {
-        // Whoever has applied the policies before has applied the same.
-        try db.isolating(answers.map { $0.applying(policies) }) { answers in
+        try db.isolating(answers) { answers in
             var changes = JobChanges()
             var jobs: [CommandJobID: JobFacts] = [:]
             var decisions: [RecordOutcome] = []
@@ -45,53 +43,51 @@ struct SubmissionRecorder {
             try changes.write(at: now, db)
             return decisions
         } failed: { answer, reason in
-            if case .failure = answer.result { _ = try close(answer, db) }
+            if answer.failure != nil { _ = try close(answer.answer, db) }
             return .impossible(reason)
         }
     }
 
     private func record(
-        _ answer: AttemptResult,
+        _ classified: Classified<AttemptResult>,
         _ changes: inout JobChanges,
         _ jobs: inout [CommandJobID: JobFacts],
         generator: inout some RandomNumberGenerator,
         _ db: Database
     ) throws -> SubmissionDecision? {
+        let answer = classified.answer
         guard try close(answer, db) else { return nil }
-        switch answer.result {
-        case .success(let accepted):
+        if case .success(let accepted) = answer.result {
             let job = answer.claim.job
             guard let facts = try jobs[job] ?? JobFacts(job, db) else { return nil }
             jobs[job] = facts
             return try accept(accepted, of: answer, facts, &changes, db) ? .accept : nil
-        case .failure(let failure):
-            guard let facts = try ChunkFacts(answer.claim.chunk, db) else { return nil }
-            let decision = SubmissionDecision.after(
-                failure,
-                context: facts.context,
-                isCharged: isCharged,
-                policies: policies,
-                backoff: rules.backoff,
-                now: now,
-                generator: &generator
-            )
-            try apply(
-                decision,
-                failure: failure,
-                to: answer.claim.chunk,
-                of: answer.claim.request.instances,
-                facts,
-                &changes,
-                db
-            )
-            if failure.outcome == .refused, !failure.isOfEndpoint,
-                !failure.affectsAllRequests(policies), decision != .cancel
-            {
-                changes[facts.job].refusals += 1
-                changes[facts.job].lastRefusal = failure
-            }
-            return decision
         }
+        guard let failed = classified.failure, let facts = try ChunkFacts(answer.claim.chunk, db) else { return nil }
+        let decision = SubmissionDecision.after(
+            failed,
+            context: facts.context,
+            isCharged: isCharged,
+            backoff: rules.backoff,
+            now: now,
+            generator: &generator
+        )
+        try apply(
+            decision,
+            failure: failed.failure,
+            to: answer.claim.chunk,
+            of: answer.claim.request.instances,
+            facts,
+            &changes,
+            db
+        )
+        if failed.failure.outcome == .refused, !failed.failure.isOfEndpoint, !failed.affectsAllRequests,
+            decision != .cancel
+        {
+            changes[facts.job].refusals += 1
+            changes[facts.job].lastRefusal = failed.failure
+        }
+        return decision
     }
 
     /// Closes the attempt; `false` if it is closed already, and then nothing else may change either.
@@ -262,13 +258,5 @@ struct SubmissionRecorder {
         guard db.changesCount == 1 else {
             throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the chunk is not submitting any more")
         }
-    }
-}
-
-extension AttemptResult {
-    /// The answer after the error policies are applied to its failure.
-    fileprivate func applying(_ policies: ErrorPolicies) -> AttemptResult {
-        guard case .failure(let failure) = result else { return self }
-        return AttemptResult(claim: claim, result: .failure(failure.applying(policies)), finishedAt: finishedAt)
     }
 }

@@ -23,12 +23,7 @@ extension Store {
         )
         let known = JSONText.array(known.map(\.rawValue))
         var generator = generator
-        let recorder = SubmissionRecorder(
-            isCharged: true,
-            rules: rules,
-            policies: ErrorPolicies([:]),
-            now: now
-        )
+        let recorder = SubmissionRecorder(isCharged: true, rules: rules, now: now)
         let chunks = try Row.fetchAll(
             db,
             sql: """
@@ -58,9 +53,9 @@ extension Store {
             guard let facts = try ChunkFacts(row[0], db) else { continue }
             // Due at once: the fault was ours, not the API's.
             var decision = SubmissionDecision.after(
-                failure,
+                // No policy speaks of a request without an answer.
+                ClassifiedFailure(failure, action: .unknown),
                 context: facts.context,
-                policies: ErrorPolicies([:]),
                 backoff: rules.backoff,
                 now: now,
                 generator: &generator
@@ -104,39 +99,42 @@ extension Store {
     ///
     /// - Returns: the jobs that expired, and when the next one may.
     public func expire(at now: Timestamp) async throws -> (expired: [CommandJobID], next: Timestamp?) {
-        let (due, next) = try await read { db in
-            let due = try CommandJobID.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT command_job_id
-                          FROM job_progress
-                         WHERE expires_at IS NOT NULL
-                           AND expires_at <= ?
-                           AND job_state IN ('queued', 'running', 'paused')
-                           AND (waiting_chunks > 0 OR planned < total OR replan_upto IS NOT NULL)
-                        """
-                ),
-                arguments: [now]
-            )
-            let next = try Timestamp.fetchOne(
-                db.cachedStatement(
-                    sql: """
-                        SELECT min(expires_at)
-                          FROM job_progress
-                         WHERE expires_at IS NOT NULL
-                           AND expires_at > ?
-                           AND job_state IN ('queued', 'running', 'paused')
-                        """
-                ),
-                arguments: [now]
-            )
-            return (due, next)
-        }
+        let (due, next) = try await read { try Self.expiring(at: now, $0) }
         if due.isEmpty { return ([], next) }
         let expired = try await write { db in
             try due.filter { try Self.expire($0, at: now, db) }
         }
         return (expired, next)
+    }
+
+    /// The jobs that `expires_at` has passed for, and when it does for the next one.
+    static func expiring(at now: Timestamp, _ db: Database) throws -> (due: [CommandJobID], next: Timestamp?) {
+        let due = try CommandJobID.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT command_job_id
+                      FROM job_progress
+                     WHERE expires_at IS NOT NULL
+                       AND expires_at <= ?
+                       AND job_state IN ('queued', 'running', 'paused')
+                       AND (waiting_chunks > 0 OR planned < total OR replan_upto IS NOT NULL)
+                    """
+            ),
+            arguments: [now]
+        )
+        let next = try Timestamp.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT min(expires_at)
+                      FROM job_progress
+                     WHERE expires_at IS NOT NULL
+                       AND expires_at > ?
+                       AND job_state IN ('queued', 'running', 'paused')
+                    """
+            ),
+            arguments: [now]
+        )
+        return (due, next)
     }
 
     /// Stops a job; whether there was something to stop.

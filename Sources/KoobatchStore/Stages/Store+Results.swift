@@ -24,7 +24,7 @@ extension Store {
     /// - Parameter trusted: the time by which results are given up; `nil`: `now`.
     /// - Returns: what became of each answer, in order.
     public func recordResults(
-        _ answers: [PollAnswer],
+        _ answers: [Classified<PollAnswer>],
         schedule: PollSchedule,
         trusted: Timestamp? = nil,
         at now: Timestamp
@@ -34,12 +34,7 @@ extension Store {
         while recorded.count < answers.count {
             let rest = Array(answers.dropFirst(recorded.count))
             let (piece, commit) = try await commit { db in
-                let recorder = ResultRecorder(
-                    schedule: schedule,
-                    policies: try Self.errorPolicies(for: rest.compactMap(\.result.failure), db),
-                    trusted: trusted ?? now,
-                    now: now
-                )
+                let recorder = ResultRecorder(schedule: schedule, trusted: trusted ?? now, now: now)
                 return try recorder.record(rest, until: { pacer.shouldYield }, db)
             }
             recorded += piece
@@ -54,7 +49,6 @@ extension Store {
 /// Records what came of queries, within a transaction.
 struct ResultRecorder {
     let schedule: PollSchedule
-    let policies: ErrorPolicies
     let trusted: Timestamp
     let now: Timestamp
 
@@ -62,7 +56,11 @@ struct ResultRecorder {
     ///
     /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
     /// - Returns: what became of the first answers, of one at least.
-    func record(_ answers: [PollAnswer], until shouldEnd: () -> Bool, _ db: Database) throws -> [RecordedResults] {
+    func record(
+        _ answers: [Classified<PollAnswer>],
+        until shouldEnd: () -> Bool,
+        _ db: Database
+    ) throws -> [RecordedResults] {
         try db.isolating(answers) { answers in
             var changes = JobChanges()
             var paces = JobPaces()
@@ -76,17 +74,18 @@ struct ResultRecorder {
             try changes.write(at: now, db)
             return recorded
         } failed: { answer, reason in
-            try putOff(answer.poll.chunk, until: now + schedule.maxDelay, db)
+            try putOff(answer.answer.poll.chunk, until: now + schedule.maxDelay, db)
             return .impossible(reason)
         }
     }
 
     private func record(
-        _ answer: PollAnswer,
+        _ classified: Classified<PollAnswer>,
         _ changes: inout JobChanges,
         _ paces: inout JobPaces,
         _ db: Database
     ) throws -> RecordedResults {
+        let answer = classified.answer
         guard var task = try PolledTask(answer.poll.chunk, db) else { return .late }
         let before = (succeeded: task.count(InstanceLetter.succeeded), failed: task.count(InstanceLetter.failed))
         let (ended, formerlyUnknown) = task.take(answer)
@@ -97,20 +96,21 @@ struct ResultRecorder {
         if task.isLate {
             try writeLate(answer, task, db)
         } else {
-            try write(answer, &task, ended: ended, &changes, &paces, db)
+            try write(classified, &task, ended: ended, &changes, &paces, db)
         }
         return .ended(ended)
     }
 
     /// Records what a look before the deadline brought.
     private func write(
-        _ answer: PollAnswer,
+        _ classified: Classified<PollAnswer>,
         _ task: inout PolledTask,
         ended: Int,
         _ changes: inout JobChanges,
         _ paces: inout JobPaces,
         _ db: Database
     ) throws {
+        let answer = classified.answer
         let patience = task.resultTimeout ?? schedule.resultTimeout
         // A clock that was ahead may have written a deadline further off than the rule allows.
         let deadline = min(task.deadline ?? now, now + patience)
@@ -118,21 +118,19 @@ struct ResultRecorder {
             answer.finishedAt >= task.submittedAt
             ? answer.finishedAt - task.submittedAt : max(.zero, patience - (deadline - now))
         let typical = try paces.looked(at: task, at: answer.finishedAt, ended: ended, db)
-        let failure = answer.result.failure
         let decision = PollDecision.after(
-            failure: failure,
+            failure: classified.failure,
             unfinished: task.count(InstanceLetter.awaited),
             polls: task.polls,
             age: age,
             typical: typical,
             deadline: deadline,
             schedule: schedule,
-            policies: policies,
             trusted: trusted,
             now: now
         )
         var next: Timestamp?
-        var error = failure
+        var error = answer.failure
         var isFinished = false
         switch decision {
         case .again(let at): next = at

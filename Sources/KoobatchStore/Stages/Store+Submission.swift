@@ -36,6 +36,19 @@ public struct AttemptResult: Sendable {
     }
 }
 
+extension AttemptResult: RequestAnswer {
+    /// Whether it asked for results.
+    public static let isQuery = false
+
+    /// The failure, if the request was not accepted.
+    public var failure: ServiceFailure? { result.failure }
+
+    /// The same answer with another failure.
+    public func failing(_ failure: ServiceFailure) -> AttemptResult {
+        AttemptResult(claim: claim, result: .failure(failure), finishedAt: finishedAt)
+    }
+}
+
 /// What became of an answer.
 public enum RecordOutcome: Hashable, Sendable {
     /// It is recorded, and this was decided about its chunk.
@@ -90,7 +103,7 @@ extension Store {
     ///   - now: the time of the turn.
     ///   - generator: for request ids and jitter.
     public func submissionBatch(
-        answers: [AttemptResult],
+        answers: [Classified<AttemptResult>],
         isCharged: Bool = true,
         places: Int,
         isProbe: Bool = false,
@@ -160,7 +173,7 @@ extension Store {
     }
 
     private func piece<Generator: RandomNumberGenerator & Sendable>(
-        of answers: ArraySlice<AttemptResult>,
+        of answers: ArraySlice<Classified<AttemptResult>>,
         isCharged: Bool,
         places: Int,
         claiming: ClaimRules,
@@ -172,12 +185,7 @@ extension Store {
         let answers = Array(answers)
         return try await commit { db in
             var generator = generator
-            let recorder = SubmissionRecorder(
-                isCharged: isCharged,
-                rules: rules,
-                policies: try Self.errorPolicies(for: answers.compactMap(\.result.failure), db),
-                now: now
-            )
+            let recorder = SubmissionRecorder(isCharged: isCharged, rules: rules, now: now)
             let decisions = try recorder.record(
                 answers,
                 until: { pacer.shouldYield },
@@ -216,17 +224,20 @@ extension Store {
     /// How long after a claim that was cut short the next one may come.
     private static let pauseBeforeClaimingOn = Duration.milliseconds(5)
 
-    /// What the table `error_policies` says now; nothing where no failure asks for it.
-    public func errorPolicies(for failures: [ServiceFailure]) async throws -> ErrorPolicies {
-        failures.isEmpty ? ErrorPolicies([:]) : try await read { try Self.errorPolicies(for: failures, $0) }
+    /// Applies the error policies to answers, as the table `error_policies` has them now; it is not read where none failed.
+    public func classify<Answer: RequestAnswer>(_ answers: [Answer]) async throws -> [Classified<Answer>] {
+        var policies = ErrorPolicies([:])
+        if answers.contains(where: { $0.failure != nil }) { policies = try await errorPolicies() }
+        return answers.map { Classified($0, policies: policies) }
     }
 
-    static func errorPolicies(for failures: [ServiceFailure], _ db: Database) throws -> ErrorPolicies {
-        guard !failures.isEmpty else { return ErrorPolicies([:]) }
-        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT code, action FROM error_policies"))
-        return ErrorPolicies(
-            Dictionary(rows.map { ($0[0] as String, $0[1] as ErrorAction) }, uniquingKeysWith: { $1 })
-        )
+    private func errorPolicies() async throws -> ErrorPolicies {
+        try await read { db in
+            let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT code, action FROM error_policies"))
+            return ErrorPolicies(
+                Dictionary(rows.map { ($0[0] as String, $0[1] as ErrorAction) }, uniquingKeysWith: { $1 })
+            )
+        }
     }
 
     /// When the next chunk is due: `now` if one is already.

@@ -22,7 +22,7 @@ struct StatusReport: Service {
             var wasBusy = true
             do {
                 while true {
-                    let (turns, now) = (engine.turns, ContinuousClock.now)
+                    let (turns, now) = (engine.supervision.turns, ContinuousClock.now)
                     if turns != last.turns || wasBusy {
                         let rate = Double(submitted() - last.submitted) / max((now - last.time).inSeconds, 0.001)
                         wasBusy = turns != last.turns

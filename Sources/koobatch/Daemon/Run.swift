@@ -143,8 +143,8 @@ struct Run: AsyncParsableCommand {
         logger: Logger
     ) async throws {
         let (engine, client) = (targets.engine, targets.client)
-        let endpoint = try await metrics.endpoint(health: engine.health)
-        let watchdog = Watchdog(serviceManager: serviceManager, logger: logger) { engine.progress() }
+        let endpoint = try await metrics.endpoint(supervision: engine.supervision)
+        let watchdog = Watchdog(serviceManager: serviceManager, logger: logger) { engine.supervision.stall(limit: $0) }
         let common = common
         // Asked to end from last to first: the watchdog lasts as long as what it watches.
         var services: [any Service] = watchdog.map { [$0] } ?? []

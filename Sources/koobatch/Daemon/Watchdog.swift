@@ -11,18 +11,22 @@ struct Watchdog: Service {
 
     private let limit: Duration
     private let interval: Duration
-    private let progress: @Sendable () -> ProgressReport
+    private let findStall: @Sendable (_ limit: Duration) -> Stall?
     private let serviceManager: ServiceManager
     private let logger: Logger
 
     /// Creates a watchdog; `nil` where systemd does not want one.
     ///
-    /// - Parameter progress: answers at once, whatever stands still.
-    init?(serviceManager: ServiceManager, logger: Logger, progress: @escaping @Sendable () -> ProgressReport) {
+    /// - Parameter findStall: answers at once, whatever stands still.
+    init?(
+        serviceManager: ServiceManager,
+        logger: Logger,
+        findStall: @escaping @Sendable (_ limit: Duration) -> Stall?
+    ) {
         guard let wanted = serviceManager.watchdogInterval else { return nil }
         interval = wanted / 4
         limit = max(wanted / 2, Self.leastLimit)
-        self.progress = progress
+        self.findStall = findStall
         self.serviceManager = serviceManager
         self.logger = logger
     }
@@ -51,7 +55,7 @@ struct Watchdog: Service {
     func run(triggers: some AsyncSequence<Void, Never>) async {
         var isStalled = false
         for await _ in triggers {
-            let stall = Stall.find(in: progress(), limit: limit)
+            let stall = findStall(limit)
             if let stall, !isStalled {
                 logger.critical(
                     "Daemon stalled; withholding the watchdog keep-alive",

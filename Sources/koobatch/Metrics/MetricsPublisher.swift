@@ -80,7 +80,7 @@ final class MetricsPublisher: Sendable {
     /// Listens, if that is configured.
     ///
     /// - Throws: `MetricsEndpoint.CannotListen`.
-    func endpoint(health: Health) async throws -> MetricsEndpoint? {
+    func endpoint(supervision: Supervision) async throws -> MetricsEndpoint? {
         guard let address = settings.listen else { return nil }
         return try await MetricsEndpoint(
             listening: address,
@@ -89,7 +89,7 @@ final class MetricsPublisher: Sendable {
                     MetricsEndpoint.Page(contentType: Exposition.contentType, text: await self.everything())
                 },
                 "/healthz": {
-                    let problems = health.problems
+                    let problems = supervision.problems
                     if problems.isEmpty { return MetricsEndpoint.Page(text: "ok\n") }
                     return MetricsEndpoint.Page(isWell: false, text: problems.map { "\($0)\n" }.joined())
                 },

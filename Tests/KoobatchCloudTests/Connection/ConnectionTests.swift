@@ -3,6 +3,7 @@ import KoobatchCore
 import NIOCore
 import NIOPosix
 import Synchronization
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud

@@ -1,4 +1,5 @@
 import KoobatchCore
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud

@@ -2,6 +2,7 @@ import Foundation
 import KoobatchCore
 import Logging
 import NIOCore
+import ServiceConformance
 import Testing
 
 @testable import KoobatchCloud
@@ -94,31 +95,7 @@ extension SubmitRequest {
     }
 }
 
-extension SubmitResponse {
-    /// The job ids in the order of the request.
-    var jobIDList: [String?] {
-        get throws { try JSONDecoder().decode([String?].self, from: Data(jobIDs.utf8)) }
-    }
-}
-
 extension CommandService {
-    /// The failure of a submission; `nil` if it was accepted.
-    func failure(of request: SubmitRequest = .sample()) async -> ServiceFailure? {
-        do {
-            _ = try await submit(request)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
-    /// The failure of a query; `nil` if it was answered.
-    func failure(ofTask task: String) async -> ServiceFailure? {
-        do {
-            _ = try await query(taskID: task, requestID: RequestID(rawValue: "q"))
-            return nil
-        } catch {
-            return error
-        }
-    }
+    /// The failure of a submission to a few instances; `nil` if it was accepted.
+    func failure() async -> ServiceFailure? { await failure(of: .sample()) }
 }

@@ -24,7 +24,7 @@ struct TransactionTests {
             withUnsafeCurrentTask { $0?.cancel() }
             #expect(Task.isCancelled)
             return try await driver.store.submissionBatch(
-                answers: [answer],
+                answers: [Classified(answer, policies: ErrorPolicies([:]))],
                 places: 0,
                 chunkSize: 32,
                 rules: driver.rules,
@@ -46,7 +46,7 @@ struct TransactionTests {
             group.addTask {
                 for answer in answers {
                     _ = try await writer.store.submissionBatch(
-                        answers: [answer],
+                        answers: [Classified(answer, policies: ErrorPolicies([:]))],
                         places: 0,
                         chunkSize: 32,
                         rules: writer.rules,
@@ -87,7 +87,7 @@ struct TransactionTests {
         let (rules, now) = (impatient.rules, impatient.now)
         let error = await #expect(throws: DatabaseError.self) {
             _ = try await store.submissionBatch(
-                answers: [answer],
+                answers: [Classified(answer, policies: ErrorPolicies([:]))],
                 places: 1,
                 chunkSize: 32,
                 rules: rules,

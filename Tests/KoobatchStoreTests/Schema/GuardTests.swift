@@ -74,7 +74,11 @@ struct GuardTests {
             answers.append(try await driver.report(poll, user) { _ in true })
         }
         let schedule = try #require(driver.rules.polling)
-        let recorded = try await driver.store.recordResults(answers, schedule: schedule, at: driver.now)
+        let recorded = try await driver.store.recordResults(
+            try await driver.store.classify(answers),
+            schedule: schedule,
+            at: driver.now
+        )
         #expect(
             recorded
                 == answers.map {

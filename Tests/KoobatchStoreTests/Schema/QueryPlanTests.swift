@@ -71,7 +71,12 @@ struct QueryPlanTests {
         _ = try await store.nextPlanning(after: driver.now)
         _ = try await store.activity()
         _ = try await store.stoppedJobs(known: [])
-        _ = try await store.dueWork(at: driver.now)
+        _ = try await store.outlook(
+            rules: driver.rules,
+            retention: .seconds(1),
+            trusted: driver.now,
+            at: driver.now
+        )
         try await observer.user("UPDATE command_jobs SET state = 'cancelled' WHERE id = 2")
         try await observer.user("UPDATE command_jobs SET state = 'queued' WHERE id = 2")
         _ = try await observer.insertJob(["t1", "t2"], ["serialize_instances": "1"], slowStart: true)

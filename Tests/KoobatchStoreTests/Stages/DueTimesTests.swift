@@ -152,12 +152,12 @@ struct DueTimesTests {
         let poll = DuePoll(chunk: ChunkID(rawValue: 1), job: CommandJobID(rawValue: 1), taskID: "task-1")
         driver.now = .start + Self.year
         let trusted = Timestamp.start + .seconds(5)
-        let answer = try await driver.report(poll, user) { _ in nil }
-        _ = try await driver.store.recordResults([answer], schedule: schedule, trusted: trusted, at: driver.now)
+        let answers = try await driver.store.classify([try await driver.report(poll, user) { _ in nil }])
+        _ = try await driver.store.recordResults(answers, schedule: schedule, trusted: trusted, at: driver.now)
         #expect(try await user.row("SELECT state FROM chunks") == ["submitted"])
         let next = try await user.row("SELECT next_poll_at FROM chunks")[0].flatMap { Timestamp($0) }
         #expect(try #require(next) > driver.now)
-        _ = try await driver.store.recordResults([answer], schedule: schedule, trusted: driver.now, at: driver.now)
+        _ = try await driver.store.recordResults(answers, schedule: schedule, trusted: driver.now, at: driver.now)
         #expect(try await user.row("SELECT state FROM chunks") == ["finished"])
     }
 

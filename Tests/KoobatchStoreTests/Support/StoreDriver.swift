@@ -36,7 +36,7 @@ struct StoreDriver: Sendable {
     mutating func turn(_ answers: [AttemptResult] = [], places: Int = 0) async throws -> SubmissionBatch {
         defer { _ = generator.next() }
         return try await store.submissionBatch(
-            answers: answers,
+            answers: try await store.classify(answers),
             places: places,
             chunkSize: chunkSize,
             rules: rules,
@@ -128,7 +128,7 @@ struct StoreDriver: Sendable {
 extension Store {
     /// Records what came of queries; for each in order the instances that it ended, `nil` for one that changed nothing.
     func record(_ answers: [PollAnswer], schedule: PollSchedule, at now: Timestamp) async throws -> [Int?] {
-        try await recordResults(answers, schedule: schedule, at: now).map(\.ended)
+        try await recordResults(try await classify(answers), schedule: schedule, at: now).map(\.ended)
     }
 }
 

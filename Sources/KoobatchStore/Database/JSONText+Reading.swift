@@ -2,38 +2,7 @@ import Foundation
 import GRDB
 import KoobatchCore
 
-/// JSON that goes into or comes out of the database as text.
-enum JSONText {
-    /// A JSON array of strings.
-    static func array(_ strings: some Sequence<String>) -> String {
-        optionalArray(strings.lazy.map { $0 })
-    }
-
-    /// A JSON array of strings; `nil` is `null`.
-    static func optionalArray(_ strings: some Sequence<String?>) -> String {
-        var text = "["
-        var first = true
-        for string in strings {
-            if !first { text += "," }
-            first = false
-            if let string { append(string, to: &text) } else { text += "null" }
-        }
-        text += "]"
-        return text
-    }
-
-    /// A JSON string.
-    static func string(_ string: String) -> String {
-        var text = ""
-        append(string, to: &text)
-        return text
-    }
-
-    /// A JSON array of numbers.
-    static func array(_ ids: some Sequence<Int64>) -> String {
-        "[" + ids.map { "\($0)" }.joined(separator: ",") + "]"
-    }
-
+extension JSONText {
     /// The strings and nulls of a JSON array; throws what the decoder throws for anything else.
     static func optionalStrings(_ text: String) throws -> [String?] {
         try plain(text) ?? JSONDecoder().decode([String?].self, from: Data(text.utf8))
@@ -71,26 +40,6 @@ enum JSONText {
             }
             return strings
         }
-    }
-
-    /// Appends a string literal of JSON (RFC 8259, section 7).
-    private static func append(_ string: String, to text: inout String) {
-        text += "\""
-        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            text += string
-        } else {
-            for scalar in string.unicodeScalars {
-                switch scalar {
-                case "\"": text += "\\\""
-                case "\\": text += "\\\\"
-                case _ where scalar.value < 0x20:
-                    let hex = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-                default: text.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        text += "\""
     }
 }
 

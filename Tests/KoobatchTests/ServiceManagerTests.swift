@@ -66,7 +66,9 @@ struct ServiceManagerTests {
         let stalled = ProgressReport(stages: [stage], databaseCall: nil, databaseLocked: nil)
         for (report, isAlive) in [(fine, true), (stalled, false)] {
             let watchdog = try #require(
-                Watchdog(serviceManager: manager(["WATCHDOG_USEC": "3000000"]), logger: log.logger) { report }
+                Watchdog(serviceManager: manager(["WATCHDOG_USEC": "3000000"]), logger: log.logger) {
+                    Stall.find(in: report, limit: $0)
+                }
             )
             let (triggers, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .unbounded)
             for _ in 0..<3 { continuation.yield() }

@@ -1,14 +1,20 @@
-import KoobatchCore
+import Foundation
+public import KoobatchCore
 import Testing
 
 /// What every command service does while nothing is wrong; its tests run it against each implementation.
 ///
 /// The API behind the service must accept every instance and end every job well and at once.
-struct CommandServiceConformance {
-    let service: any CommandService
+public struct CommandServiceConformance: Sendable {
+    private let service: any CommandService
+
+    /// Creates the checks of a service.
+    public init(service: any CommandService) {
+        self.service = service
+    }
 
     /// Checks everything.
-    func check() async throws {
+    public func check() async throws {
         try await mapsEveryInstance()
         try await runsTheSameRequestTwice()
         try await reportsTheResultsOfATask()
@@ -89,5 +95,34 @@ struct CommandServiceConformance {
 
     private func id(_ number: Int) -> RequestID {
         RequestID(rawValue: "conformance-\(number)")
+    }
+}
+
+extension SubmitResponse {
+    /// The job ids in the order of the request.
+    public var jobIDList: [String?] {
+        get throws { try JSONDecoder().decode([String?].self, from: Data(jobIDs.utf8)) }
+    }
+}
+
+extension CommandService {
+    /// The failure of a submission; `nil` if it was accepted.
+    public func failure(of request: SubmitRequest) async -> ServiceFailure? {
+        do {
+            _ = try await submit(request)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The failure of a query; `nil` if it was answered.
+    public func failure(ofTask task: String) async -> ServiceFailure? {
+        do {
+            _ = try await query(taskID: task, requestID: RequestID(rawValue: "q"))
+            return nil
+        } catch {
+            return error
+        }
     }
 }
