@@ -80,7 +80,7 @@ echo "== Three jobs: two phones; 1,000 phones; 64 phones of which one does not e
 show "INSERT INTO command_jobs (command, instance_ids) VALUES ('ls -l /system', json_array('a44uhlf7', 'efjy72gs')) RETURNING id"
 shell "$db" "INSERT INTO command_jobs (label, command, instance_ids) VALUES ('fleet', 'pm list packages', '$(ids phone 1000)')"
 shell "$db" "INSERT INTO command_jobs (label, command, instance_ids)
-               VALUES ('unsuccessful', 'getprop ro.serialno', json_insert(json_insert('$(ids p 62)', '\$[#]', 'gone01'), '\$[#]', 'frozen01'))"
+               VALUES ('checkup', 'getprop ro.serialno', json_insert(json_insert('$(ids p 62)', '\$[#]', 'gone01'), '\$[#]', 'frozen01'))"
 
 echo
 echo "== On their way:"

@@ -22,7 +22,7 @@ done
 
 core() {
   swiftc "${flags[@]}" -emit-module -emit-object -module-name KoobatchCore -emit-module-path "$out/KoobatchCore.swiftmodule" \
-    Sources/KoobatchCore/*.swift -o "$out/KoobatchCore.o"
+    Sources/KoobatchCore/*/*.swift -o "$out/KoobatchCore.o"
 }
 
 # The objects of the libraries, those of the program itself left out.
@@ -36,7 +36,7 @@ build() {
   Answer)
     core
     swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/AnswerFuzz.swift \
-      $cloud/Answers/{Envelope,JSONScanner,PlainText,QueryReader,Redactor,SubmissionReader,JSONText}.swift \
+      $cloud/Answers/{Envelope,JSONScanner,PlainText,QueryReader,Redactor,SubmissionReader}.swift \
       "$out/KoobatchCore.o" -o "$out/Answer" ;;
   RetryAfter)
     core

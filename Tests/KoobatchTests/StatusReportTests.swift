@@ -26,9 +26,9 @@ struct StatusReportTests {
         let until = Timestamp(millisecondsSinceEpoch: 1_800_000_000_000)
         #expect(
             StatusReport.text(Self.activity, rate: 0, pause: (reason, until))
-                == Self.counts + "requests pause until 2027-01-15T08:00:00.000Z: \(words)"
+                == Self.counts + "circuit open, requests paused until 2027-01-15T08:00:00.000Z: \(words)"
         )
-        #expect(StatusReport.text(Self.activity, rate: 0, pause: (reason, nil)).hasSuffix("requests pause: \(words)"))
+        #expect(StatusReport.text(Self.activity, rate: 0, pause: (reason, nil)).hasSuffix("circuit open, requests paused: \(words)"))
     }
 
     @Test("is idle where nothing is to be done")

@@ -9,7 +9,7 @@ extension RequestGate {
         if isNewPhase { log(after.circuit, failure, wasUnproven: before.circuit.reason == .unproven) }
         let isNewRate = failure?.outcome == .throttled && before.rate.perSecond != after.rate.perSecond
         if isNewRate {
-            logger.notice("The rate is learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
+            logger.notice("Rate limit learned", metadata: [LogKeys.rate: "\(after.rate.perSecond ?? 0)"])
         }
         let isNewShortage = (before.shortage.until == nil) != (after.shortage.until == nil)
         if isNewShortage { log(after.shortage, failure) }

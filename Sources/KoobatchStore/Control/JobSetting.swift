@@ -14,7 +14,7 @@ public struct JobSetting: Hashable, Sendable {
         case priority
         /// Not before.
         case runAt = "run_at"
-        /// What is not submitted by then never will be.
+        /// Instances not submitted by then never will be.
         case expiresAt = "expires_at"
         /// Attempts per chunk.
         case maxAttempts = "max_attempts"

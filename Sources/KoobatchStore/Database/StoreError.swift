@@ -78,13 +78,13 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
         case .owned(let path, let owner):
             "another koobatch daemon (\(owner)) works on the database \(path); stop it first"
         case .replaced(let path, let file, let isGone):
-            "\(file) was \(isGone ? "moved or deleted" : "replaced") while the daemon worked with it; it ends and sends nothing more. See that nobody has \(path) open, put back \(path), \(path)-wal and \(path)-shm as they were, or move all three away and put one whole copy at \(path); then start the daemon"
+            "\(file) was \(isGone ? "moved or deleted" : "replaced") while the daemon worked with it; the daemon stops and sends nothing more. Make sure that no program has \(path) open; then put back \(path), \(path)-wal and \(path)-shm as they were, or move all three away and put one whole copy at \(path); then start the daemon"
         case .lockLost(let path):
-            "\(path) was removed or replaced, so that a second daemon could start; this one ends. Leave the file where it is: it is there whether a daemon runs or not"
+            "\(path) was removed or replaced, so that a second daemon could have started; this one stops. Never delete that file, even when no daemon runs"
         case .gone(let path, let heartbeat):
             "there is no database at \(path), but a daemon worked on one there until \(heartbeat); put it back, or create an empty one with: koobatch migrate"
         case .strayLog(let path):
-            "\(path) is not the file that the last daemon worked on, but \(path)-wal belongs to that one and would damage it; move \(path)-wal and \(path)-shm away if you have restored a copy, or put the old file back"
+            "\(path) is not the file that the last daemon worked on, and \(path)-wal belongs to the earlier file and would damage this one; move \(path)-wal and \(path)-shm away if you have restored a copy, or put the old file back"
         case .unmarked(let path):
             "\(path) looks like a database of koobatch that was copied as text (.dump), which leaves out application_id and user_version; check and set them with: koobatch migrate"
         case .otherSchema(let path):
@@ -92,13 +92,13 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
         case .cannotLock(let path, let reason):
             "cannot lock \(path): \(reason); check that this user may write in its directory"
         case .cannotTakeIn(let path, let reason):
-            "answers that an earlier daemon could not store wait in \(path), and nothing is sent before they are recorded: \(reason)"
+            "\(path) holds answers that an earlier daemon could not record, and cannot be read: \(reason); nothing is sent until they are recorded. Give the daemon's user access to the file, or move it away to go on without them"
         case .cannotSync(let reason):
-            "the disk does not confirm what was written: \(reason); check the disk and its free space"
+            "a write was not confirmed by the disk: \(reason); check the disk and its free space"
         case .mode(let path, let pragma, let got):
             "the database \(path) cannot be put in \(pragma) (it is \(got)); put it on a local file system"
         case .noAccess(let path, let access):
-            "this user may not \(access.rawValue) the database \(path); run this as a user who may, such as the daemon's"
+            "this user may not \(access.rawValue) \(access == .write ? "to " : "")the database \(path); run this as a user who may, such as the daemon's"
         case .locked(let path, let holder):
             "the database \(path) is locked by \(holder ?? "another program"); try again"
         case .refused(let reason):

@@ -5,7 +5,7 @@ import KoobatchStore
 /// `koobatch cancel`.
 struct Cancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stops jobs: nothing more of them is sent.",
+        abstract: "Cancels jobs: nothing more is sent.",
         discussion: """
             What is in flight is still recorded. koobatch retry runs again what did not succeed.
 

@@ -5,7 +5,7 @@ import KoobatchCore
 struct GiveUp: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "give-up",
-        abstract: "Gives chunks on hold up: their instances stay unknown.",
+        abstract: "Gives up chunks on hold; their instances stay unknown.",
         discussion: """
             When the last chunk of a job is settled the job finishes.
 

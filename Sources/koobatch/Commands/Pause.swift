@@ -5,7 +5,7 @@ import KoobatchStore
 /// `koobatch pause`.
 struct Pause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Holds jobs back: nothing more of them is sent until they are resumed.",
+        abstract: "Pauses jobs until they are resumed.",
         discussion: """
             What is in flight is still recorded.
 

@@ -91,7 +91,7 @@ struct Prune: AsyncParsableCommand {
     }
 
     private static func text(_ extent: DatabaseClient.Extent) -> String {
-        "\(extent.jobs) jobs with \(extent.instances) instances"
+        "\(extent.jobs.of("job")) with \(extent.instances.of("instance"))"
     }
 
     /// Asks; anything but a yes is a no.

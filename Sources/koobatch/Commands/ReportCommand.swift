@@ -10,7 +10,7 @@ struct ReportCommand: AsyncParsableCommand {
         commandName: "report",
         abstract: "Writes one self-contained HTML page about a job.",
         discussion: """
-            The page needs nothing but itself: mail it, print it, open it on a phone. An \
+            The page is self-contained: mail it, print it, open it on a phone. An \
             existing file is replaced, whole.
             """
     )

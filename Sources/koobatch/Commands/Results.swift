@@ -13,7 +13,7 @@ struct Results: AsyncParsableCommand {
     }
 
     static let configuration = CommandConfiguration(
-        abstract: "Prints what came of every instance of a job.",
+        abstract: "Prints the result of every instance of a job.",
         discussion: """
             In the order of the job's chunks, as it was at one moment, however many instances \
             there are. csv is RFC 4180 with a header line; json is one array, jsonl an object \
@@ -47,7 +47,7 @@ struct Results: AsyncParsableCommand {
     )
     var state: [String] = []
 
-    @Flag(help: "Of csv: do not mark fields that a spreadsheet would take for formulas.")
+    @Flag(help: "With csv: do not mark fields that a spreadsheet would take for formulas.")
     var csvRaw = false
 
     @OptionGroup var output: OutputOptions

@@ -5,7 +5,7 @@ import KoobatchStore
 /// `koobatch resume`.
 struct Resume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lets paused jobs go on.",
+        abstract: "Resumes paused jobs.",
         discussion: """
             A job that paused by itself, for its canary or its max_errors, goes on as well: \
             the rest is sent, and errors count from here.

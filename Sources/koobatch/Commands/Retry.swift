@@ -5,7 +5,7 @@ import KoobatchStore
 /// `koobatch retry`.
 struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Runs finished jobs again: what did not succeed, only that.",
+        abstract: "Runs finished jobs again for the instances that did not succeed.",
         discussion: """
             A chunk on hold belongs to a job that has not finished: settle it with koobatch \
             release or koobatch give-up.
@@ -18,7 +18,7 @@ struct Retry: AsyncParsableCommand {
 
     @OptionGroup var steering: SteeringOptions
 
-    @Option(help: ArgumentHelp("Another expires_at, or never; one that is past is in the way.", valueName: "time"))
+    @Option(help: ArgumentHelp("New expires_at, or never; needed if the old one has passed.", valueName: "time"))
     var expiresAt: String?
 
     func run() async throws {

@@ -21,7 +21,7 @@ struct Status: AsyncParsableCommand {
     @Argument(help: "The id of a job.")
     var id: CommandJobID?
 
-    @Option(help: "Show at most so many jobs, or distinct results of one.")
+    @Option(help: "Show at most this many jobs, or distinct results of one.")
     var limit = 20
 
     @Flag(help: "Show all of them.")

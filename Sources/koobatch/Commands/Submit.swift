@@ -111,7 +111,7 @@ struct Submit: AsyncParsableCommand {
             let size = list.ids.count.of("instance")
             let printer = StandardOutput()
             if dryRun {
-                try printer.line(output.json ? #"{"id":null}"# : "the job is correct: \(size); nothing is inserted")
+                try printer.line(output.json ? #"{"id":null}"# : "the job is valid: \(size); nothing is inserted")
                 return try printer.flush()
             }
             if output.json, !wait { try printer.line(JSONValue.object([("id", .whole(id.rawValue))]).line) }

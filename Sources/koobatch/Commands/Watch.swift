@@ -18,7 +18,7 @@ struct Watch: AsyncParsableCommand {
               koobatch watch 7 --json
 
             Where the output is no terminal there is a line for every change of state and \
-            every tenth; with --json an object for every change.
+            every 10%; with --json an object for every change.
             """
     )
 

@@ -5,7 +5,7 @@ import KoobatchStore
 /// `koobatch why`.
 struct Why: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Says what jobs and chunks wait for, and until when at the earliest.",
+        abstract: "Shows what jobs and chunks wait for, and the earliest time they can proceed.",
         discussion: """
               koobatch why
               koobatch why 7
@@ -19,7 +19,7 @@ struct Why: AsyncParsableCommand {
     @Argument(help: "The id of a job.")
     var id: CommandJobID?
 
-    @Option(help: "Show at most so many.")
+    @Option(help: "Show at most this many.")
     var limit = 50
 
     @Flag(help: "Show all of them.")

@@ -69,7 +69,7 @@ struct Run: AsyncParsableCommand {
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try await patience.waiting { try Store(path: settings.database, lock: lock) }
         for (host, route) in cloud.routes {
-            logger.notice("Requests go this way", metadata: [LogKeys.host: "\(host)", LogKeys.route: "\(route)"])
+            logger.notice("Route of requests", metadata: [LogKeys.host: "\(host)", LogKeys.route: "\(route)"])
         }
         let client = CurrentClient(cloud, logger: logger)
         let result: Result<Void, any Error>

@@ -53,9 +53,9 @@ final class MetricsPublisher: Sendable {
         }
         guard isNews else { return }
         if let failure {
-            logger.warning("The file of metrics is not written", metadata: [LogKeys.message: "\(failure)"])
+            logger.warning("Metrics file not written", metadata: [LogKeys.message: "\(failure)"])
         } else {
-            logger.notice("The file of metrics is written again")
+            logger.notice("Metrics file written again")
         }
     }
 

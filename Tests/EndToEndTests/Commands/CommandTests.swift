@@ -89,7 +89,7 @@ struct CommandTests {
 
     @Test func `dry-run checks the job and stores nothing`() throws {
         let outcome = try line.run(["submit", "--dry-run", "--command", "ls", "--instances", "a,b"])
-        #expect(outcome.output == "the job is correct: 2 instances; nothing is inserted\n")
+        #expect(outcome.output == "the job is valid: 2 instances; nothing is inserted\n")
         #expect(try line.run(["submit", "--dry-run", "--command", "l;s", "--instances", "a"]).status == 1)
         #expect(try line.shell.run("SELECT count(*) FROM command_jobs") == "0")
     }

@@ -150,7 +150,7 @@ struct MetricsTests {
         let ofChunks = Set(level == "debug" ? ["Chunk submitted", "Results recorded"] : [])
         #expect(
             Set(messages.keys)
-                == ofChunks.union(["Requests go this way", "Started", "Job started", "Job finished", "Stopped"])
+                == ofChunks.union(["Route of requests", "Started", "Job started", "Job finished", "Stopped"])
         )
         #expect(messages["Chunk submitted"]?.count == (level == "debug" ? 2 : nil))
         #expect(messages["Job started"]?.map { $0["instance.count"] } == ["64"])

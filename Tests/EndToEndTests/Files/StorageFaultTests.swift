@@ -80,7 +80,7 @@ struct StorageFaultTests {
         try inFlight(koobatch)
         try disk.fail([.sync], on: "-wal", with: EIO)
         #expect(daemon.wait() == 1)
-        #expect(try daemon.errors.contains("the disk does not confirm what was written: Input/output error"))
+        #expect(try daemon.errors.contains("a write was not confirmed by the disk: Input/output error"))
         try koobatch.simulator.faults("{}")
         try koobatch.start()
         try koobatch.wait(for: "SELECT count(*) = 1 FROM chunks WHERE state IN ('finished', 'unknown')")

@@ -11,7 +11,7 @@ extension CommonOptions {
         } catch StoreError.noAccess(let path, let access) {
             throw Failure(
                 code: .failure,
-                "this user may not \(access.rawValue) the database \(path); \(GroupAdvice.toUse(path))"
+                "this user may not \(access.rawValue) \(access == .write ? "to " : "")the database \(path); \(GroupAdvice.toUse(path))"
             )
         }
     }

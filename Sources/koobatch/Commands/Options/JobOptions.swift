@@ -12,10 +12,10 @@ struct JobOptions: ParsableArguments {
     @Option(help: "Higher goes first. (default: 0)")
     var priority: Int64?
 
-    @Option(help: ArgumentHelp("Send nothing before. (default: now)", valueName: "time"))
+    @Option(help: ArgumentHelp("Send nothing before this time. (default: now)", valueName: "time"))
     var runAt: String?
 
-    @Option(help: ArgumentHelp("What is not submitted by then never will be.", valueName: "time"))
+    @Option(help: ArgumentHelp("Instances not submitted by then never will be.", valueName: "time"))
     var expiresAt: String?
 
     @Option(help: "Attempts per chunk before it fails. (default: 8)")
@@ -36,10 +36,10 @@ struct JobOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Pause once more instances failed: 5, or 2%.", valueName: "instances"))
     var maxErrors: String?
 
-    @Option(help: ArgumentHelp("So many go first; the rest waits until all of them succeeded.", valueName: "instances"))
+    @Option(help: ArgumentHelp("Send this many first; the rest once all of them succeeded.", valueName: "instances"))
     var canary: Int64?
 
-    @Option(help: ArgumentHelp("Until a result that never came counts as unknown.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("After which a missing result counts as unknown.", valueName: "seconds"))
     var resultTimeout: Double?
 
     @Flag(help: "On each instance wait for the results of jobs that were inserted before.")

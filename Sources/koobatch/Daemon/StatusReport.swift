@@ -54,12 +54,12 @@ struct StatusReport: Service {
     ) -> String {
         if activity == .none { return "Idle" }
         var parts = [
-            "\(activity.runningJobs) jobs running",
+            "\(activity.runningJobs.of("job")) running",
             "chunks: \(activity.waitingChunks) waiting, \(activity.inFlightChunks) in flight, \(activity.heldChunks) held",
         ]
         if let pause {
             let until = pause.until.map { " until \($0)" } ?? ""
-            parts.append("requests pause\(until): \(words(pause.reason))")
+            parts.append("circuit open, requests paused\(until): \(words(pause.reason))")
         } else {
             parts.append("\(Int(rate.rounded())) instances submitted a second")
         }
