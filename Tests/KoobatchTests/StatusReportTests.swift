@@ -28,7 +28,11 @@ struct StatusReportTests {
             StatusReport.text(Self.activity, rate: 0, pause: (reason, until))
                 == Self.counts + "circuit open, requests paused until 2027-01-15T08:00:00.000Z: \(words)"
         )
-        #expect(StatusReport.text(Self.activity, rate: 0, pause: (reason, nil)).hasSuffix("circuit open, requests paused: \(words)"))
+        #expect(
+            StatusReport.text(Self.activity, rate: 0, pause: (reason, nil)).hasSuffix(
+                "circuit open, requests paused: \(words)"
+            )
+        )
     }
 
     @Test("is idle where nothing is to be done")

@@ -29,7 +29,8 @@ struct Backup: AsyncParsableCommand {
             let settings = try common.settings(for: .database)
             let copy = try DatabaseClient(path: settings.database, access: .maintaining)
                 .backup(to: file, replacing: force, at: EngineTime.system.now)
-            let text = "\(file): \(copy.jobs.of("job")), \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked"
+            let text =
+                "\(file): \(copy.jobs.of("job")), \(copy.bytes) bytes, schema version \(copy.schemaVersion); checked"
             try output.print(
                 text,
                 json: [

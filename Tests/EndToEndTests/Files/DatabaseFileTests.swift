@@ -67,7 +67,10 @@ struct DatabaseFileTests {
         #expect(daemon.wait() == 3)
         let refusal = try koobatch.run(["run"])
         #expect(refusal.status == 3)
-        #expect(refusal.errors.contains("koobatch.db-wal belongs to the earlier file and would damage this one"), "\(refusal.errors)")
+        #expect(
+            refusal.errors.contains("koobatch.db-wal belongs to the earlier file and would damage this one"),
+            "\(refusal.errors)"
+        )
         try koobatch.sh("rm koobatch.db-wal koobatch.db-shm")
         try koobatch.start()
         // The answer that was in flight is taken in from the spool: nothing of the job is left to be sent.
@@ -86,7 +89,10 @@ struct DatabaseFileTests {
         try koobatch.sh("cmp copy.db koobatch.db")
         let refusal = try koobatch.run(["run"])
         #expect(refusal.status == 3)
-        #expect(refusal.errors.contains("koobatch.db-wal belongs to the earlier file and would damage this one"), "\(refusal.errors)")
+        #expect(
+            refusal.errors.contains("koobatch.db-wal belongs to the earlier file and would damage this one"),
+            "\(refusal.errors)"
+        )
         try koobatch.sh("cmp copy.db koobatch.db; rm koobatch.db-wal koobatch.db-shm")
         try koobatch.start()
         #expect(try koobatch.shell.run("SELECT count(*) FROM task_map") == "3")
@@ -157,7 +163,9 @@ struct DatabaseFileTests {
         try koobatch.sh("rm koobatch.db.lock")
         #expect(daemon.wait() == 1)
         #expect(
-            try daemon.errors.contains("koobatch.db.lock was removed or replaced, so that a second daemon could have started")
+            try daemon.errors.contains(
+                "koobatch.db.lock was removed or replaced, so that a second daemon could have started"
+            )
         )
         #expect(try koobatch.shell.run("SELECT outcome FROM attempts") == "accepted")
         try koobatch.start()
