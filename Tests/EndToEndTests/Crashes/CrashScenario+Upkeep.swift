@@ -76,7 +76,8 @@ extension CrashScenario {
                 try scene.koobatch.waitForSpool(lines: 1)
                 scene.koobatch.crash()
                 try scene.koobatch.shell.run("DROP INDEX mine;")
-            }
+            },
+            isAnswered: true
         ),
     ]
 

@@ -31,6 +31,8 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
     var afterwards: @Sendable (CrashScene) throws -> Void = { _ in }
     /// Whether what is unfinished comes up paused.
     var isCopy = false
+    /// Whether every answer is on the disk before it starts.
+    var isAnswered = false
     /// How an instance may end, other than `succeeded` and, where nobody knows, `unknown`: by the first letter of its id.
     var ends: [Character: Set<String>] = [:]
 
@@ -87,12 +89,15 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
             CrashScenario(
                 name: "recovery",
                 prepare: { scene in
-                    try scene.koobatch.simulator.faults(#"{"rules": [{"kind": "hang", "acted": true}]}"#)
-                    try scene.insert(16)
-                    try scene.insert(16, prefix: "l", columns: [("priority", "-1")])
+                    // The first is accepted, which lets more than one go at a time.
+                    try scene.koobatch.simulator.faults(
+                        #"{"rules": [{"kind": "hang", "acted": true, "skip": 1}]}"#
+                    )
+                    try scene.insert(24)
                     try scene.koobatch.start()
-                    try scene.koobatch.waitForJournal(of: 4)
+                    try scene.koobatch.waitForJournal(of: 3)
                     scene.koobatch.crash()
+                    try scene.insert(8, prefix: "l")
                 },
                 meanwhile: { try $0.end($1, after: 2) }
             ),

@@ -28,6 +28,7 @@ struct CrashVerdict {
         }
         let tasks = Set(try left.rows("SELECT task_id FROM chunks WHERE task_id IS NOT NULL").map { $0[0] })
         let finished = Set(try left.rows("SELECT id FROM command_jobs WHERE finished_at IS NOT NULL").map { $0[0] })
+        var kept = 0
         for entry in told {
             switch entry["message"] as? String {
             case "Chunk submitted":
@@ -36,9 +37,12 @@ struct CrashVerdict {
             case "Job finished":
                 guard let job = entry["command_job.id"] as? String, !finished.contains(job) else { continue }
                 lost.append("the end of job \(job), which was told")
+            case "Answers are kept in a file beside the database until it takes them":
+                kept += Int(entry["answer.count"] as? String ?? "") ?? 0
             default: break
             }
         }
+        if try scene.koobatch.spooledLines().count < kept { lost.append("kept answers, which were told: \(kept)") }
     }
 
     /// Every request that reached the simulator has its row.
@@ -67,6 +71,9 @@ struct CrashVerdict {
         try checkAcceptances(journal, outcomes, shell)
         try checkInstances(scenario, scene, executed: Set(journal.filter(\.executed).flatMap(\.instance_ids)))
         countRepetitions(journal.dropFirst(scene.submissionsBefore), outcomes, scene.onUnknown)
+        if scenario.isAnswered, outcomes.values.contains(where: { $0 != "accepted" }) {
+            lost.append("an answer that was on the disk: \(outcomes)")
+        }
     }
 
     /// What was carried out is known by its mapping, or known to be unknown.
