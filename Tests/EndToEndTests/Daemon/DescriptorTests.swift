@@ -50,16 +50,12 @@ struct DescriptorTests {
         arguments: geteuid() == 0 ? ["3:4096", "3:3"] : ["3:4096"]
     )
     func lowered(limit: String) throws {
-        let file = koobatch.folder.appending(path: "lowered")
-        try Data().write(to: file)
-        let errors = try FileHandle(forWritingTo: file)
-        let daemon = try daemon("4096:4096", errors: errors)
-        try koobatch.wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        let koobatch = try Koobatch()
+        let daemon = try koobatch.start()
         try prlimit(limit, daemon)
         _ = try koobatch.insert(instances: 32 * 20)
         try koobatch.wait(for: "SELECT last_error LIKE 'koobatch.resources %Too many open files%' FROM daemon")
-        let said = try String(contentsOf: file, encoding: .utf8)
-        #expect(said.contains("This process can make no connection: requests wait"), "\(said.suffix(1_000))")
+        try daemon.waitUntilItSays("This process can make no connection: requests wait")
         // A soft limit the daemon raises by itself.
         if limit == "3:3" {
             #expect(try koobatch.simulator.journal().isEmpty)
@@ -70,12 +66,11 @@ struct DescriptorTests {
         try koobatch.waitUntilFinished()
         #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "succeeded")
         #expect(try koobatch.executions().values.allSatisfy { $0 == 1 })
-        #expect(try String(contentsOf: file, encoding: .utf8).contains("Connections can be made again"))
-        daemon.signal(SIGTERM)
-        #expect(daemon.wait() == 0)
+        try daemon.waitUntilItSays("Connections can be made again")
+        #expect(try koobatch.stop() == 0)
     }
 
-    private func prlimit(_ limit: String, _ daemon: Command) throws {
+    private func prlimit(_ limit: String, _ daemon: ChildProcess) throws {
         let outcome = try Command.run(["prlimit", "--nofile=\(limit)", "--pid", "\(daemon.identifier)"])
         try #require(outcome.status == 0, "\(outcome.errors)")
     }

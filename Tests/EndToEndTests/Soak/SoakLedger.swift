@@ -20,6 +20,7 @@ struct SoakLedger {
     private(set) var jobs: [String: Job] = [:]
     /// How many lines of the journal were read.
     private(set) var read = 0
+    /// How often an instance was given a command that it had been given before.
     private(set) var repetitions = 0
     private(set) var checks = 0
     private var executions: [String: [Execution]] = [:]
@@ -53,6 +54,7 @@ struct SoakLedger {
             }
             let ids = Dictionary(entry.jobs.map { ($0[0], $0[1]) }) { first, _ in first }
             for instance in entry.instance_ids {
+                if executions[instance] != nil { repetitions += 1 }
                 let mapping = [entry.task_id ?? "", instance, ids[instance] ?? ""]
                 executions[instance, default: []].append(
                     Execution(number: read, request: entry.request_id, mapping: mapping)
@@ -66,10 +68,14 @@ struct SoakLedger {
         instance.lastIndex(of: "x").map { String(instance[...$0]) } ?? ""
     }
 
-    /// Every rule that is broken; the journal was read before the snapshot was made.
-    mutating func complaints(_ snapshot: SoakSnapshot) -> [String] {
+    /// Every rule that is broken.
+    ///
+    /// - Parameter before: the lines of the journal that were read before the snapshot was made; those after it may be of
+    ///   requests that it does not have.
+    mutating func complaints(_ snapshot: SoakSnapshot, madeAfter before: Int? = nil) -> [String] {
         checks += 1
-        return accounts(snapshot) + requests(snapshot) + mappings(snapshot)
+        let before = before ?? read
+        return accounts(snapshot) + requests(snapshot, before) + mappings(snapshot, before)
     }
 
     /// Each job is there with each of its instances once, and the counts are those of the instances.
@@ -96,23 +102,18 @@ struct SoakLedger {
     }
 
     /// Every request is an attempt, none that was acted on is told to have had no effect, and nothing is repeated unseen.
-    private mutating func requests(_ snapshot: SoakSnapshot) -> [String] {
+    private func requests(_ snapshot: SoakSnapshot, _ before: Int) -> [String] {
         var complaints: [String] = []
         for (instance, list) in executions {
             let job = jobs[Self.job(of: instance)]
+            let list = list.filter { $0.number <= before }
             for (index, execution) in list.enumerated() {
                 let outcome = snapshot.outcomes[execution.request]
-                if !["accepted", "unknown", ""].contains(outcome) {
-                    complaints.append(
-                        "\(instance) ran by \(execution.request), whose outcome is \(outcome ?? "nowhere")"
-                    )
-                }
+                let told = "\(execution.request), whose outcome is \(outcome ?? "nowhere")"
+                if !["accepted", "unknown", ""].contains(outcome) { complaints.append("\(instance) ran by \(told)") }
                 if index + 1 == list.count || execution.number <= released[instance, default: 0] { continue }
-                repetitions += 1
                 if outcome != "unknown" || job?.isOnceOnly == true {
-                    complaints.append(
-                        "\(instance) ran again after \(execution.request), which is \(outcome ?? "nowhere")"
-                    )
+                    complaints.append("\(instance) ran again after \(told)")
                 }
             }
         }
@@ -120,14 +121,14 @@ struct SoakLedger {
     }
 
     /// What was accepted is mapped as it was answered, and what is told to have not been sent was not.
-    private func mappings(_ snapshot: SoakSnapshot) -> [String] {
+    private func mappings(_ snapshot: SoakSnapshot, _ before: Int) -> [String] {
         var complaints: [String] = []
         var unexplained = snapshot.mappings
         for (instance, list) in executions {
             for execution in list {
                 unexplained.remove(execution.mapping)
                 guard snapshot.outcomes[execution.request] == "accepted",
-                    execution.number > released[instance, default: 0]
+                    execution.number > released[instance, default: 0], execution.number <= before
                 else { continue }
                 if !snapshot.mappings.contains(execution.mapping) {
                     complaints.append("the mapping \(execution.mapping) of \(execution.request) is lost")
@@ -139,10 +140,10 @@ struct SoakLedger {
             let last = executions[name]?.last
             if state == "succeeded", last == nil { complaints.append("\(name) succeeded and never ran") }
             guard ["pending", "cancelled", "rejected"].contains(state), let last,
-                last.number > released[name, default: 0]
+                last.number > released[name, default: 0], last.number <= before,
+                snapshot.outcomes[last.request] == "accepted"
             else { continue }
-            let outcome = snapshot.outcomes[last.request]
-            if outcome == "accepted" { complaints.append("\(name) is \(state) and was accepted by \(last.request)") }
+            complaints.append("\(name) is \(state) and was accepted by \(last.request)")
         }
         return complaints
     }

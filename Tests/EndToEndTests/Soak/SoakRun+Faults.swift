@@ -69,6 +69,6 @@ extension SoakRun {
             daemon.wait()
         }
         if dice.percent(50) { try insert() }
-        try koobatch.start(environment: clock.environment)
+        try koobatch.start(environment: clock.environment, hasOwnClock: true)
     }
 }

@@ -42,7 +42,7 @@ final class SoakRun {
         koobatch = try Koobatch(settings: Self.settings)
         clock = try ShiftedClock()
         changes = DatabaseChanges(database: koobatch.shell.database)
-        try koobatch.start(environment: clock.environment)
+        try koobatch.start(environment: clock.environment, hasOwnClock: true)
     }
 
     /// What was done, for the report.
@@ -103,7 +103,10 @@ final class SoakRun {
     private func look() throws -> [String] {
         if koobatch.daemon?.isRunning != true { return ["the daemon has ended"] }
         try readJournal()
-        return ledger.complaints(try SoakSnapshot(koobatch.shell))
+        let read = ledger.read
+        let snapshot = try SoakSnapshot(koobatch.shell)
+        try readJournal()
+        return ledger.complaints(snapshot, madeAfter: read)
     }
 
     private func step() throws {
@@ -125,7 +128,7 @@ final class SoakRun {
         try clock.set(ahead: .zero)
         try koobatch.simulator.faults("{}")
         try koobatch.simulator.tokens(valid: [Koobatch.token])
-        if koobatch.daemon?.isRunning != true { try koobatch.start(environment: clock.environment) }
+        if koobatch.daemon?.isRunning != true { try koobatch.start(environment: clock.environment, hasOwnClock: true) }
         koobatch.daemon?.signal(SIGHUP)
         let deadline = ContinuousClock.now + Self.patience
         while try shell("SELECT count(*) FROM command_jobs WHERE finished_at IS NULL") != "0" {

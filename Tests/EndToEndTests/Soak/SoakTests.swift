@@ -16,10 +16,10 @@ struct SoakTests {
     func soak(kind: SoakRun.Kind) throws {
         let seed = Self.environment["KOOBATCH_SOAK_SEED"].flatMap(UInt64.init) ?? Koobatch.seed
         let seconds = Self.environment["KOOBATCH_SOAK_SECONDS"].flatMap(Int.init) ?? 8
-        print("KOOBATCH_SOAK_SEED=\(seed) KOOBATCH_SOAK_SECONDS=\(seconds), \(kind)")
+        print("KOOBATCH_SOAK_SEED=\(seed) KOOBATCH_SOAK_SECONDS=\(seconds), \(kind.rawValue)")
         let run = try SoakRun(kind, seed: seed)
         let complaints = try run.run(for: .seconds(seconds))
-        print("soak, \(kind): \(run.summary)\n\(SoakFigures.table(run.figures))")
-        for complaint in complaints { Issue.record("KOOBATCH_SOAK_SEED=\(seed), \(kind): \(complaint)") }
+        print("soak, \(kind.rawValue): \(run.summary)\n\(SoakFigures.table(run.figures))")
+        for complaint in complaints { Issue.record("KOOBATCH_SOAK_SEED=\(seed), \(kind.rawValue): \(complaint)") }
     }
 }

@@ -102,11 +102,14 @@ final class Koobatch {
     }
 
     /// Starts the daemon, and waits until it says that it runs.
+    ///
+    /// - Parameter hasOwnClock: whether its clock may be another one than that of the shell, by which it runs.
     @discardableResult
-    func start(environment: [String: String] = [:]) throws -> ChildProcess {
+    func start(environment: [String: String] = [:], hasOwnClock: Bool = false) throws -> ChildProcess {
         let daemon = try program(["run"], environment: environment)
         self.daemon = daemon
-        try wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        let isRunning = hasOwnClock ? "stopped_at IS NULL FROM daemon_state" : "running FROM daemon"
+        try wait(for: "SELECT pid = \(daemon.identifier) AND \(isRunning)")
         return daemon
     }
 
