@@ -100,7 +100,7 @@ static int ends(const char *text, const char *with) {
     return length >= end && !strcmp(text + length - end, with);
 }
 
-// What a path is to a database; NULL for what does not count.
+// What an absolute path is to a database; NULL for what does not count.
 static const char *kind_of_path(const char *path) {
     size_t length = strlen(folder);
     if (!length || strncmp(path, folder, length)) return NULL;
@@ -130,15 +130,6 @@ static const char *kind_of(int descriptor) {
 static const char *step_name(char *buffer, const char *kind, const char *action) {
     snprintf(buffer, LONGEST, "%s-%s", kind, action);
     return buffer;
-}
-
-// What a path of a call leads to.
-static const char *kind_of_argument(const char *path) {
-    char whole[8192], current[4096];
-    if (*path == '/') return kind_of_path(path);
-    if (!getcwd(current, sizeof current)) return NULL;
-    snprintf(whole, sizeof whole, "%s/%s", current, path);
-    return kind_of_path(whole);
 }
 
 static void put(const char *name, const char *content, size_t length) {
@@ -229,21 +220,31 @@ int ftruncate64(int d, off64_t size) {
 
 int ftruncate(int d, off_t size) { return ftruncate64(d, size); }
 
+// Keeps the number of a removed file from being given to another one, which would be taken for it.
+static int keep_number(const char *path) {
+    static atomic_int count;
+    char other[4200];
+    snprintf(other, sizeof other, "%s/removed-%d-%d", platter, (int)syscall(SYS_getpid), ++count);
+    return *platter ? (int)syscall(SYS_linkat, AT_FDCWD, path, AT_FDCWD, other, 0) : 0;
+}
+
 int unlink(const char *path) {
     char step[LONGEST];
-    const char *kind = access(path, F_OK) ? NULL : kind_of_argument(path);
-    return kind ? STEP(step_name(step, kind, "remove"), int, syscall(SYS_unlinkat, AT_FDCWD, path, 0)) : syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    const char *kind = access(path, F_OK) ? NULL : kind_of_path(path);
+    if (!kind) return syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+    return STEP(step_name(step, kind, "remove"), int, (keep_number(path), syscall(SYS_unlinkat, AT_FDCWD, path, 0)));
 }
 
 int rename(const char *from, const char *to) {
     char step[LONGEST];
-    const char *kind = kind_of_argument(from);
-    return kind ? STEP(step_name(step, kind, "rename"), int, syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0)) : syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    const char *kind = kind_of_path(from);
+    if (!kind) return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    return STEP(step_name(step, kind, "rename"), int, (keep_number(to), syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0)));
 }
 
 static int opened(const char *path, int flags, mode_t mode) {
     char step[LONGEST];
-    const char *kind = flags & O_CREAT && access(path, F_OK) ? kind_of_argument(path) : NULL;
+    const char *kind = flags & O_CREAT && access(path, F_OK) ? kind_of_path(path) : NULL;
     return kind ? STEP(step_name(step, kind, "create"), int, syscall(SYS_openat, AT_FDCWD, path, flags, mode))
                 : syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }

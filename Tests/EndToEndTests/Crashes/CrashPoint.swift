@@ -43,12 +43,17 @@ struct CrashPoint: Hashable, CustomStringConvertible {
     /// Around every promise: what is sent is known, and what is answered is kept.
     private static let mainSteps: Set = ["log-commit", "log-sync", "submit-write", "submit-read"]
 
-    /// So many places by chance: half of them at the main steps, and among the others rare ones come as often as frequent ones.
+    /// So many places by chance: half of them at the main steps, and each step as often as another one.
     static func some(_ count: Int, of counts: [String: Int], using generator: inout SeededGenerator) -> [CrashPoint] {
         let kinds = Set(all(of: counts).map { CrashPoint(step: $0.step, moment: $0.moment, number: 0, loss: $0.loss) })
             .sorted { $0.description < $1.description }.shuffled(using: &generator)
-        let main = kinds.filter { mainSteps.contains($0.step) }
-        let others = kinds.filter { !mainSteps.contains($0.step) }
+        var times: [String: Int] = [:]
+        let turns = kinds.map { kind in
+            defer { times[kind.step, default: 0] += 1 }
+            return (kind: kind, turn: times[kind.step, default: 0])
+        }.sorted { $0.turn < $1.turn }.map(\.kind)
+        let main = turns.filter { mainSteps.contains($0.step) }
+        let others = turns.filter { !mainSteps.contains($0.step) }
         return (0..<count).map { index in
             let group = index % 2 == 0 && !main.isEmpty ? main : others
             let kind = group[(main.isEmpty ? index : index / 2) % group.count]

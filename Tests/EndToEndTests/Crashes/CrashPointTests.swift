@@ -36,7 +36,8 @@ struct CrashPointTests {
         // What an undisturbed run comes by.
         let first = try CrashScene(test.scenario, onUnknown: test.onUnknown, seed: Self.seed)
         let counts = try #require(try first.run(test.scenario, stoppedAt: nil).1)
-        var generator = SeededGenerator(seed: Self.seed)
+        // The same places for each `on_unknown`.
+        var generator = SeededGenerator(seed: test.scenario.name.utf8.reduce(Self.seed) { $0 &* 31 &+ UInt64($1) })
         let all = CrashPoint.all(of: counts).filter { Self.points == "all" || Self.points == $0.step }
         let places =
             all.isEmpty
