@@ -4,7 +4,8 @@ import KoobatchCore
 
 /// A connection of a program beside the daemon: the subcommands for people.
 ///
-/// It never creates or upgrades the database, and writes the log back only when it is the last connection to close:
+/// It never creates or upgrades the database. One that looks never writes the log back, and one that writes does only when it
+/// is the last connection to close:
 /// SQLite before 3.51.3 can corrupt a database when one connection writes while another checkpoints
 /// (https://sqlite.org/wal.html#walresetbug), so that the daemon alone does. Every call is one
 /// transaction, short unless it says otherwise, and nothing is held between calls, so that a connection may stay open
@@ -42,7 +43,10 @@ public struct DatabaseClient: Sendable {
             withExtendedLifetime(mark) {}
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 0")
             try db.keepLog()
-            if access == .reading { try db.execute(sql: "PRAGMA query_only = 1") }
+            if access == .reading {
+                try db.execute(sql: "PRAGMA query_only = 1")
+                try db.leaveLogAtClose()
+            }
         }
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
