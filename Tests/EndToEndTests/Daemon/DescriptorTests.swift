@@ -45,17 +45,18 @@ struct DescriptorTests {
         #expect(daemon.wait() == 0)
     }
 
-    @Test("that is lowered under it, to less than it uses, is raised again, and work goes on")
+    @Test("that is lowered under it is raised again with the next heartbeat")
     func lowered() throws {
-        let koobatch = try Koobatch()
-        let daemon = try koobatch.start()
-        let outcome = try Command.run(["prlimit", "--nofile=3:", "--pid", "\(daemon.identifier)"])
+        let daemon = try daemon("4096:4096")
+        try koobatch.wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        let outcome = try Command.run(["prlimit", "--nofile=512:", "--pid", "\(daemon.identifier)"])
         try #require(outcome.status == 0, "\(outcome.errors)")
-        _ = try koobatch.insert(instances: 640)
-        try koobatch.waitUntilFinished()
-        #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "succeeded")
-        #expect(try koobatch.executions().values.allSatisfy { $0 == 1 })
-        #expect(try koobatch.stop() == 0)
+        let seen = try koobatch.shell.run("SELECT heartbeat_at FROM daemon")
+        try koobatch.wait(for: "SELECT heartbeat_at > '\(seen)' FROM daemon")
+        let limits = try String(contentsOfFile: "/proc/\(daemon.identifier)/limits", encoding: .utf8)
+        #expect(limits.contains(/Max open files +4096 +4096/), "\(limits)")
+        daemon.signal(SIGTERM)
+        #expect(daemon.wait() == 0)
     }
 
     @Test("or another shortage that lets it make no connection is told once, and work goes on when it is over")

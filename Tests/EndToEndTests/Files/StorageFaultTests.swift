@@ -97,7 +97,7 @@ struct StorageFaultTests {
         let daemon = try koobatch.start()
         try inFlight(koobatch, onUnknown: onUnknown)
         let page = try koobatch.shell.run(
-            "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_schema WHERE name = 'job_progress';"
+            "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_schema WHERE name = 'attempts';"
         ).split(separator: "\n").last
         let number = try #require(page.flatMap { Int($0) })
         try koobatch.sh(
