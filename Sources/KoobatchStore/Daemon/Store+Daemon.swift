@@ -78,6 +78,7 @@ extension Store {
             try db.execute(sql: "UPDATE daemon_state SET stopped_at = ?, heartbeat_at = ?", arguments: [now, now])
         }
         lock?.note { $0.heartbeat = now }
+        try await emptyLogAtEnd()
     }
 
     /// Writes that the daemon is alive, and the rate that is in force.

@@ -54,6 +54,15 @@ final class Checkpointer: Sendable {
         }
     }
 
+    /// Writes all of the log back and empties it, if nobody else uses the database; waits for nobody.
+    func emptyAtEnd(_ db: Database, _ lockWait: LockWait) throws {
+        do {
+            try lockWait.withoutWaiting { _ = try db.checkpoint(.truncate) }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+            // The next daemon finds it.
+        }
+    }
+
     /// Empties a log that has grown large, if nobody needs it any more; waits for nobody.
     ///
     /// SQLite begins a log anew when a commit finds all of it written back and nobody reading it. Readers that overlap leave

@@ -5,8 +5,8 @@ import KoobatchCore
 ///
 /// Common to all: foreign keys are kept by the statements and the triggers; no connection writes the log back by itself,
 /// because SQLite before 3.51.3 can corrupt a database when one connection writes while another checkpoints
-/// (https://sqlite.org/wal.html#walresetbug), so that the daemon alone does (and the last one to close, when nobody else
-/// has it open); and the log stays beside the database when the last one closes.
+/// (https://sqlite.org/wal.html#walresetbug), so that the daemon alone does (and one that writes, when it is the last to close);
+/// and the log stays beside the database when the last one closes.
 enum ConnectionRole {
     /// The daemon's one connection.
     case daemon(LockWait)
@@ -71,7 +71,9 @@ extension ConnectionRole {
             try deleteFast(db)
             if case .daemon = self { try db.disableTriggers() }
         case .marking: try db.disableTriggers()
-        case .client(.reading, _): try db.execute(sql: "PRAGMA query_only = 1")
+        case .client(.reading, _):
+            try db.execute(sql: "PRAGMA query_only = 1")
+            try db.leaveLogAtClose()
         case .client(.writing, _): break
         case .client(.maintaining, _):
             try deleteFast(db)

@@ -233,6 +233,11 @@ extension Store {
         try await read { checkpointer.checkpoint($0) }
     }
 
+    /// Empties the write-ahead log at the end of the daemon, if nobody else uses the database.
+    func emptyLogAtEnd() async throws {
+        try await read { try checkpointer.emptyAtEnd($0, lockWait) }
+    }
+
     /// Throws where a file of the database, which says more, or the lock file is not in its place any more.
     func requireInPlace() throws {
         try files.requireUnchanged()

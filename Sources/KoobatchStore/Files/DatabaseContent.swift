@@ -15,8 +15,8 @@ import Synchronization
 /// A copy that is written into the very same file, as `cp` does, leaves device and inode as they are. In WAL mode the file is
 /// written by checkpoints only, and each notes in the WAL index how far it will go before it writes, and then how far it has
 /// come (https://sqlite.org/walformat.html#the_wal_index_file_format). So a file whose time of modification has changed while
-/// these notes have not was written by something else. Where that is so, a few bytes of the file are compared, because
-/// programs can set times: the header, and the page of `daemon_state`, whose heartbeat tells a copy of another time.
+/// these notes have not was written by something else. Where that is so, a few pages of the file are compared, because
+/// programs can set times.
 ///
 /// Costs a `stat` and two looks at memory that SQLite has mapped.
 final class DatabaseContent: Sendable {
@@ -53,12 +53,12 @@ final class DatabaseContent: Sendable {
     private struct Known {
         var checkpoint: Checkpoint
         let stamp: Stamp
-        let place: Range<Int64>
+        let places: [Range<Int64>]
         let bytes: [UInt8]
     }
 
     private static let regionSize: CInt = 32_768
-    private static let headerSize: CInt = 100
+    private static let headerSize: Int64 = 100
 
     private let path: String
     private let known = Mutex<Known?>(nil)
@@ -82,12 +82,12 @@ final class DatabaseContent: Sendable {
             return known
         }
         if before?.stamp == stamp { return }
-        if let before, before.checkpoint == checkpoint, Self.bytes(before.place, of: file) != before.bytes {
+        if let before, before.checkpoint == checkpoint, Self.bytes(before.places, of: file) != before.bytes {
             throw StoreError.replaced(path: path, file: path, isGone: false)
         }
-        let place = try Self.place(db)
-        let bytes = Self.bytes(place, of: file)
-        known.withLock { $0 = Known(checkpoint: checkpoint, stamp: stamp, place: place, bytes: bytes) }
+        let places = try Self.places(db)
+        let bytes = Self.bytes(places, of: file)
+        known.withLock { $0 = Known(checkpoint: checkpoint, stamp: stamp, places: places, bytes: bytes) }
     }
 
     private static func file(of db: Database) -> UnsafeMutablePointer<sqlite3_file>? {
@@ -108,16 +108,23 @@ final class DatabaseContent: Sendable {
         )
     }
 
-    /// Where the page with the heartbeat is.
-    private static func place(_ db: Database) throws -> Range<Int64> {
-        let page = try Int64.fetchOne(db, sql: "SELECT rootpage FROM sqlite_schema WHERE name = 'daemon_state'") ?? 1
+    /// Where the pages are that hardly two copies have in common: with the heartbeat, the highest ids and the counts of jobs.
+    private static func places(_ db: Database) throws -> [Range<Int64>] {
         let size = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0
-        return (page - 1) * size..<page * size
+        let pages = try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT rootpage
+                  FROM sqlite_schema
+                 WHERE name IN ('daemon_state', 'sqlite_sequence', 'job_progress', 'chunks')
+                """
+        )
+        return [0..<headerSize] + pages.map { ($0 - 1) * size..<$0 * size }
     }
 
-    /// The header of the file and a part of it, past the log and the cache.
-    private static func bytes(_ place: Range<Int64>, of file: UnsafeMutablePointer<sqlite3_file>) -> [UInt8] {
-        read(file, count: headerSize, at: 0) + read(file, count: CInt(clamping: place.count), at: place.lowerBound)
+    /// Parts of the file, past the log and the cache.
+    private static func bytes(_ places: [Range<Int64>], of file: UnsafeMutablePointer<sqlite3_file>) -> [UInt8] {
+        places.flatMap { read(file, count: CInt(clamping: $0.count), at: $0.lowerBound) }
     }
 
     private static func read(_ file: UnsafeMutablePointer<sqlite3_file>, count: CInt, at offset: Int64) -> [UInt8] {

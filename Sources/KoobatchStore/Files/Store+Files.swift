@@ -1,4 +1,3 @@
-import CSQLiteSettings
 import GRDB
 
 extension Store {
@@ -12,7 +11,7 @@ extension Store {
             where [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode.primaryResultCode)
         {
             // As it is: what is in the log may be missing in the file.
-            _ = koobatch_leave_log_at_close(db.sqliteConnection)
+            try db.leaveLogAtClose()
             throw StoreError.damaged(path: path, reason: error.message ?? "\(error)")
         }
     }
@@ -24,7 +23,7 @@ extension Store {
             try content.requireOwn(db)
         } catch let error as StoreError {
             // The log belongs to what was there before: it would damage the copy, now and at the next start.
-            _ = koobatch_leave_log_at_close(db.sqliteConnection)
+            try db.leaveLogAtClose()
             lock?.note { $0.database = .max }
             throw error
         }

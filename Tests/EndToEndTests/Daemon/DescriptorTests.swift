@@ -45,33 +45,39 @@ struct DescriptorTests {
         #expect(daemon.wait() == 0)
     }
 
-    @Test(
-        "that is lowered under it is told, and work goes on once there is room again",
-        arguments: geteuid() == 0 ? ["3:4096", "3:3"] : ["3:4096"]
-    )
-    func lowered(limit: String) throws {
+    @Test("that is lowered under it is raised again with the next heartbeat")
+    func lowered() throws {
+        let daemon = try daemon("4096:4096")
+        try koobatch.wait(for: "SELECT pid = \(daemon.identifier) AND running FROM daemon")
+        let outcome = try Command.run(["prlimit", "--nofile=512:", "--pid", "\(daemon.identifier)"])
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        let seen = try koobatch.shell.run("SELECT heartbeat_at FROM daemon")
+        try koobatch.wait(for: "SELECT heartbeat_at > '\(seen)' FROM daemon")
+        let limits = try String(contentsOfFile: "/proc/\(daemon.identifier)/limits", encoding: .utf8)
+        #expect(limits.contains(/Max open files +4096 +4096/), "\(limits)")
+        daemon.signal(SIGTERM)
+        #expect(daemon.wait() == 0)
+    }
+
+    @Test("or another shortage that lets it make no connection is told once, and work goes on when it is over")
+    func shortage() throws {
         let koobatch = try Koobatch()
-        let daemon = try koobatch.start()
-        try prlimit(limit, daemon)
-        _ = try koobatch.insert(instances: 32 * 20)
+        let disk = try FaultyDisk(in: koobatch.folder)
+        try disk.fail([.socket], on: "any", with: EMFILE)
+        let daemon = try koobatch.start(environment: disk.environment)
+        _ = try koobatch.insert(instances: 640)
+        let told = "This process can make no connection: requests wait"
+        try daemon.waitUntilItSays(told)
         try koobatch.wait(for: "SELECT last_error LIKE 'koobatch.resources %Too many open files%' FROM daemon")
-        try daemon.waitUntilItSays("This process can make no connection: requests wait")
-        // A soft limit the daemon raises by itself.
-        if limit == "3:3" {
-            #expect(try koobatch.simulator.journal().isEmpty)
-            let outcomes = "SELECT DISTINCT outcome FROM attempts WHERE outcome IS NOT NULL"
-            #expect(try koobatch.shell.run(outcomes) == "not_sent")
-            try prlimit("4096:4096", daemon)
-        }
+        #expect(try koobatch.simulator.journal().isEmpty)
+        let outcomes = "SELECT DISTINCT outcome FROM attempts WHERE outcome IS NOT NULL"
+        #expect(try koobatch.shell.run(outcomes) == "not_sent")
+        try disk.mend()
         try koobatch.waitUntilFinished()
         #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "succeeded")
         #expect(try koobatch.executions().values.allSatisfy { $0 == 1 })
         try daemon.waitUntilItSays("Connections can be made again")
+        #expect(try daemon.errors.split(separator: "\n").count { $0.contains(told) } == 1)
         #expect(try koobatch.stop() == 0)
-    }
-
-    private func prlimit(_ limit: String, _ daemon: ChildProcess) throws {
-        let outcome = try Command.run(["prlimit", "--nofile=\(limit)", "--pid", "\(daemon.identifier)"])
-        try #require(outcome.status == 0, "\(outcome.errors)")
     }
 }

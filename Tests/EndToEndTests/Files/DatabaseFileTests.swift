@@ -86,6 +86,7 @@ struct DatabaseFileTests {
         _ = try koobatch.insert(instances: 3, prefix: "later", columns: [("state", "'paused'")])
         try koobatch.sh("cp copy.db koobatch.db")
         #expect(daemon.wait() == 3)
+        #expect(try daemon.errors.contains("koobatch.db was replaced while the daemon worked with it"))
         try koobatch.sh("cmp copy.db koobatch.db")
         let refusal = try koobatch.run(["run"])
         #expect(refusal.status == 3)

@@ -138,6 +138,9 @@ struct SpoolTests {
         try scene.lock.release()
         try koobatch.simulator.faults("{}")
         let daemon = try koobatch.start()
+        for reason in ["the request is none of this database", "the line is cut or damaged"] {
+            try daemon.waitUntilItSays(reason)
+        }
         let told = try daemon.errors.split(separator: "\n").filter { $0.contains("cannot be taken in") }
         #expect(told.count == 2)
         #expect(told.contains { $0.contains("the request is none of this database") })

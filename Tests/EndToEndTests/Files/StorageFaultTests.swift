@@ -97,7 +97,7 @@ struct StorageFaultTests {
         let daemon = try koobatch.start()
         try inFlight(koobatch, onUnknown: onUnknown)
         let page = try koobatch.shell.run(
-            "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_schema WHERE name = 'job_progress';"
+            "PRAGMA wal_checkpoint(TRUNCATE); SELECT rootpage FROM sqlite_schema WHERE name = 'attempts';"
         ).split(separator: "\n").last
         let number = try #require(page.flatMap { Int($0) })
         try koobatch.sh(
@@ -129,7 +129,7 @@ struct StorageFaultTests {
         try koobatch.waitUntilFinished()
         try koobatch.sh("dd if=/dev/zero of=koobatch.db-wal bs=4120 count=2000 conv=notrunc 2>/dev/null")
         #expect(throws: SQLiteShell.Refusal.self) { try koobatch.insert(instances: 1, prefix: "more") }
-        #expect(try koobatch.run(["status"]).errors.contains("damaged"))
+        #expect(try koobatch.run(["status"]).status == 1)
         koobatch.crash()
         try koobatch.start()
         #expect(try koobatch.shell.run("SELECT state FROM command_jobs") == "paused")

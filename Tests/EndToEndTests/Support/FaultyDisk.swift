@@ -2,15 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A library that has calls of the system fail on files of a program, while a test wants it.
+/// A library that has calls of the system fail in a program, on files of it, while a test wants it.
 ///
 /// It is loaded before the C library, so that SQLite calls it; a file says which calls fail, on which files and how.
 final class FaultyDisk {
-    /// Calls of the system that write or sync.
+    /// Calls of the system.
     enum Call: String {
         case write = "w"
         case sync = "s"
         case read = "r"
+        /// Of no file: name any.
+        case socket = "n"
     }
 
     private let rules: URL
@@ -65,14 +67,15 @@ final class FaultyDisk {
             if (count <= 0) return 0;
             text[count] = 0;
             snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-            ssize_t length = readlink(link, path, sizeof path - 1);
-            if (length <= 0) return 0;
+            ssize_t length = call == 'n' ? 0 : readlink(link, path, sizeof path - 1);
+            if (length < 0) return 0;
             path[length] = 0;
             for (char *line = text; line && *line; line = strchr(line, '\\n'), line += line != 0) {
                 char kind, suffix[64];
                 int error;
                 if (sscanf(line, "%c %63s %d", &kind, suffix, &error) != 3 || kind != call) continue;
                 size_t end = strlen(suffix);
+                if (call == 'n') { errno = error; return 1; }
                 if ((size_t)length >= end && !strcmp(path + length - end, suffix)) { errno = error; return 1; }
             }
             return 0;
@@ -83,6 +86,7 @@ final class FaultyDisk {
         ssize_t write(int d, const void *b, size_t n) { return fails('w', d) ? -1 : syscall(SYS_write, d, b, n); }
         ssize_t pread64(int d, void *b, size_t n, off64_t o) { return fails('r', d) ? -1 : syscall(SYS_pread64, d, b, n, o); }
         ssize_t pread(int d, void *b, size_t n, off_t o) { return fails('r', d) ? -1 : syscall(SYS_pread64, d, b, n, o); }
+        int socket(int d, int t, int p) { return fails('n', -1) ? -1 : syscall(SYS_socket, d, t, p); }
         int fdatasync(int d) { return fails('s', d) ? -1 : syscall(SYS_fdatasync, d); }
         int fsync(int d) { return fails('s', d) ? -1 : syscall(SYS_fsync, d); }
         """
