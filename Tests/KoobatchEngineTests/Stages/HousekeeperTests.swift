@@ -93,6 +93,20 @@ struct HousekeeperTests {
         #expect(bed.said("Job deleted") == 1)
     }
 
+    @Test("ends no job and looks no sooner by a clock that has leapt, until the leap has proved true")
+    mutating func leap() async throws {
+        let begin = bed.clock.now
+        try await bed.insert(2, ["expires_at": "'\(begin + .seconds(100))'"])
+        bed.clock.set(to: begin + .seconds(500))
+        // A hundred seconds of the clock that is trusted, or the next heartbeat.
+        #expect(try await housekeeper.turn(&state) == bed.clock.now + .seconds(10))
+        #expect(try await bed.rows("SELECT state FROM command_jobs") == ["queued"])
+        bed.service.setServerTime(ServerTime(date: bed.clock.now, wall: bed.clock.now))
+        bed.clock.advance(by: .seconds(1))
+        _ = try await housekeeper.turn(&state)
+        #expect(try await bed.rows("SELECT state FROM command_jobs") == ["expired"])
+    }
+
     @Test("says once that the database takes no heartbeat, and that it does again")
     mutating func databaseFails() async throws {
         try await bed.lock()

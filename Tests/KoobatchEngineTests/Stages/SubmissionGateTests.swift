@@ -118,7 +118,11 @@ struct SubmissionGateTests {
             message: "m",
             endpointFault: .certain
         )
-        for claim in try await claims() { await answer(claim, page) }
+        // Of a code that is to be tried again, and would count at any other time.
+        try await bed.run("INSERT INTO error_policies (code, action) VALUES ('RETRY', 'retry')")
+        let retry = ServiceFailure(.refused, httpStatus: 400, errorCode: "RETRY", message: "m")
+        let out = try await claims()
+        for (claim, failure) in zip(out, [page, retry, retry, page]) { await answer(claim, failure) }
         _ = try await driver.turn()
         #expect(bed.gate.pause?.reason == .endpoint)
         #expect(try await bed.rows("SELECT DISTINCT attempts FROM chunks WHERE state = 'pending'") == ["0"])

@@ -226,6 +226,19 @@ struct SubmissionTurnTests {
         #expect(bed.said("the next start takes it in") == 2)
     }
 
+    @Test("is not sent where the database is not in its place any more by then")
+    func replaced() async throws {
+        let bed = try await EngineBed()
+        try await bed.insert(1)
+        var driver = try SubmissionDriver(bed)
+        let turn = try await driver.turn()
+        #expect(turn.work?.batch.claims.count == 1)
+        try bed.replaceDatabase()
+        await driver.follow(turn)
+        #expect(bed.service.submitted.isEmpty)
+        await #expect(throws: StoreError.self) { try await driver.turn() }
+    }
+
     @Test("claims nothing once another daemon may have started")
     func notSoleOwner() async throws {
         let bed = try await EngineBed(owner: true)
