@@ -1,5 +1,6 @@
 import KoobatchCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import KoobatchEngine

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The process of the daemon stands still for a while: SIGSTOP, a frozen cgroup, a paused virtual machine.

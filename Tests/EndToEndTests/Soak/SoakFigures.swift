@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What a daemon needs at a moment at which nothing is left to be done.

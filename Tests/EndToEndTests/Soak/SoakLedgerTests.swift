@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Each rule of the soak is seen to fail: a check that cannot fail checks nothing.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What the database says at one moment: one transaction of a shell.
 struct SoakSnapshot {
