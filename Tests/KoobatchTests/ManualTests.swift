@@ -78,7 +78,7 @@ struct ManualTests {
 
     @Test("has every error code of koobatch's own")
     func codes() throws {
-        let source = ManualPage.root.appending(path: "Sources/KoobatchCore/ServiceFailure.swift")
+        let source = ManualPage.root.appending(path: "Sources/KoobatchCore/Answers/ServiceFailure.swift")
         let codes = try String(contentsOf: source, encoding: .utf8).matches(of: #/= "(koobatch\.[a-z_]+)"/#)
             .map { String($0.output.1) }
         #expect(codes.count > 5)

@@ -17,7 +17,8 @@ struct QueryPlanTests {
     ]
     /// What is small or not a table.
     private static let small = [
-        "e", "json_each", "error_policies", "daemon_state", "sqlite_sequence", "CONSTANT", "facts", "waiting",
+        "e", "json_each", "error_policies", "daemon_state", "sqlite_schema", "sqlite_sequence", "CONSTANT", "facts",
+        "waiting",
         "blockers", "instance_status",
         "why", "ahead", "a", "b", "outputs", "oldest",
     ]
