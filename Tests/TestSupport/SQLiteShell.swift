@@ -27,13 +27,14 @@ public struct SQLiteShell: Sendable {
     /// The path of the database.
     public let database: String
     /// The busy timeout of the shell in milliseconds: a user's is 0, but the tests run debug builds on busy machines.
-    public var busyTimeout = 5_000
+    public var busyTimeout: Int
     /// Variables beside those of the test.
     public var environment: [String: String] = [:]
 
     /// Creates a shell for a database.
-    public init(database: String) {
+    public init(database: String, busyTimeout: Int = 5_000) {
         self.database = database
+        self.busyTimeout = busyTimeout
     }
 
     /// Runs statements and dot-commands from standard input and stops at the first that is refused.

@@ -211,7 +211,7 @@ struct DoctorTests {
         _ = try koobatch.insert(instances: 3_200)
         let copy = koobatch.folder.appending(path: "copy.db").path
         let made = try koobatch.run(["backup", copy])
-        #expect(made.status == 0 && made.output.contains("copy.db: 1 jobs"), "\(made)")
+        #expect(made.status == 0 && made.output.contains("copy.db: 1 job,"), "\(made)")
         let whole = try SQLiteShell(database: copy).run("PRAGMA integrity_check; SELECT total FROM job_status;")
         #expect(whole == "ok\n3200")
         let again = try koobatch.run(["backup", copy])

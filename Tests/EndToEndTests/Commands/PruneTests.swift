@@ -25,7 +25,7 @@ struct PruneTests {
         let screen = try line.show("prune --older-than 0s", columns: 120, input: "\(answer)\n")
         #expect(screen.contains("delete 1 job with 2 instances that finished before "), "\(screen)")
         let isYes = ["y", "yes"].contains(answer.lowercased())
-        #expect(screen.contains(isYes ? "deleted 1 jobs" : "nothing is deleted"), "\(screen)")
+        #expect(screen.contains(isYes ? "deleted 1 job" : "nothing is deleted"), "\(screen)")
         #expect(try jobs(line) == (isYes ? "0" : "1"))
     }
 

@@ -16,7 +16,8 @@ struct TestDatabase: Sendable {
     init() throws {
         directory = try TemporaryDirectory()
         path = directory.path("koobatch.db")
-        shell = SQLiteShell(database: path)
+        // As a user's is: it waits for no lock.
+        shell = SQLiteShell(database: path, busyTimeout: 0)
         try Store.migrate(path: path)
     }
 
