@@ -34,25 +34,33 @@ extension [UInt8] {
 
     /// Appends a text as a string of JSON (RFC 8259, section 7), quotes included.
     public mutating func appendJSON(_ text: String) {
-        appendJSON(text.utf8)
+        var text = text
+        text.withUTF8 { appendJSON(utf8: $0) }
     }
 
-    /// Appends the UTF-8 of a text as a string of JSON, quotes included.
-    public mutating func appendJSON(_ text: some Sequence<UInt8>) {
+    /// Appends UTF-8 as a string of JSON, quotes included.
+    public mutating func appendJSON(_ utf8: ArraySlice<UInt8>) {
+        utf8.withUnsafeBufferPointer { appendJSON(utf8: $0) }
+    }
+
+    /// What needs no escape is copied in one go.
+    private mutating func appendJSON(utf8: UnsafeBufferPointer<UInt8>) {
         append(UInt8(ascii: "\""))
-        for byte in text {
+        var copied = utf8.startIndex
+        for (index, byte) in utf8.enumerated()
+        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied..<index]))
+            copied = index + 1
             switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                self += [UInt8(ascii: "\\"), byte]
             case UInt8(ascii: "\n"): self += "\\n".utf8
             case UInt8(ascii: "\r"): self += "\\r".utf8
             case UInt8(ascii: "\t"): self += "\\t".utf8
             case 0..<0x20:
                 self += Array("\\u00".utf8) + [Self.hexadecimal[Int(byte >> 4)], Self.hexadecimal[Int(byte & 15)]]
-            default:
-                append(byte)
+            default: self += [UInt8(ascii: "\\"), byte]
             }
         }
+        append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
         append(UInt8(ascii: "\""))
     }
 }
