@@ -135,6 +135,8 @@ public struct KooPhoneClient: CommandService {
             // Requests ask for none; a proxy may compress all the same.
             decompression: .enabled(limit: .size(longestAnswer))
         )
+        // Spans that nobody collects would cost each request a parse of its URL.
+        transport.tracing.tracer = nil
         if let authorities = configuration.network.authorities {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.additionalTrustRoots = [.certificates(authorities.certificates)]
