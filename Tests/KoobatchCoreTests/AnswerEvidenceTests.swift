@@ -1,6 +1,7 @@
-import KoobatchCore
 import TestSupport
 import Testing
+
+@testable import KoobatchCore
 
 /// What an answer proves about its request: every status, with and without the API's error body, and every documented code.
 @Suite("Answer evidence")

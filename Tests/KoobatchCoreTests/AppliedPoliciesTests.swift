@@ -1,5 +1,6 @@
-import KoobatchCore
 import Testing
+
+@testable import KoobatchCore
 
 /// What the error policies make of an answer, and whether it concerns every request.
 @Suite("A failure with the error policies applied")

@@ -59,7 +59,7 @@ extension ServiceFailure {
     /// one that is to be split, failed or tried again is neither, and it is not throttled unless it is to be tried again. What
     /// may have acted already stays so: no row makes a repetition harmless. What is the endpoint's fault stays so unless the
     /// table has a row for its code.
-    public func applying(_ policies: ErrorPolicies) -> ServiceFailure {
+    func applying(_ policies: ErrorPolicies) -> ServiceFailure {
         guard httpStatus != nil, outcome != .unknown, outcome != .notSent, let action = policies.listed(errorCode)
         else {
             return self
@@ -78,7 +78,7 @@ extension ServiceFailure {
     ///
     /// - Parameter isQuery: whether it is of a query, whose 403 or 404 may speak of its task alone: only a row of the
     ///   policies says more.
-    public func affectsAllRequests(_ policies: ErrorPolicies, isQuery: Bool = false) -> Bool {
+    func affectsAllRequests(_ policies: ErrorPolicies, isQuery: Bool = false) -> Bool {
         guard outcome == .refused, !isOfEndpoint else { return false }
         if isQuery, policies.listed(errorCode) == nil { return false }
         return policies.action(code: errorCode, httpStatus: httpStatus) == .stop

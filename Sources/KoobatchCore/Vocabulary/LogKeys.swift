@@ -70,4 +70,22 @@ public enum LogKeys {
     public static let mode = "file.mode"
     /// How long a token is good for.
     public static let life = "token.life_seconds"
+    /// What is wrong with the configuration, a sentence.
+    public static let problem = "problem"
+    /// A key of the configuration.
+    public static let key = "key"
+    /// Its value.
+    public static let value = "value"
+    /// Its value until now.
+    public static let from = "from"
+    /// Its value from now on.
+    public static let to = "to"
+    /// A variable of the environment.
+    public static let variable = "name"
+    /// Why the daemon is stuck, a sentence.
+    public static let stall = "stall"
+    /// Why connections could not be closed.
+    public static let closing = "error"
+    /// How many lines of the log were dropped.
+    public static let dropped = "log.dropped"
 }

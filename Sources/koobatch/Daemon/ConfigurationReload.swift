@@ -53,10 +53,10 @@ struct ConfigurationReload: Service {
             return try load()
         } catch let error as SettingsProblems {
             for problem in error.problems {
-                logger.error("The configuration has a problem", metadata: ["problem": "\(problem)"])
+                logger.error("The configuration has a problem", metadata: [LogKeys.problem: "\(problem)"])
             }
         } catch {
-            logger.error("The configuration has a problem", metadata: ["problem": "\(error)"])
+            logger.error("The configuration has a problem", metadata: [LogKeys.problem: "\(error)"])
         }
         logger.error("The new configuration is not used; the old one stays in force")
         return nil
@@ -70,8 +70,8 @@ struct ConfigurationReload: Service {
         if changed.isEmpty { logger.notice("The configuration is read again; nothing has changed") }
         for key in changed {
             let metadata: Logger.Metadata = [
-                "key": "\(key.name)", "from": "\(old.effective[key] ?? "unset")",
-                "to": "\(new.effective[key] ?? "unset")",
+                LogKeys.key: "\(key.name)", LogKeys.from: "\(old.effective[key] ?? "unset")",
+                LogKeys.to: "\(new.effective[key] ?? "unset")",
             ]
             switch key.change {
             case .reload: logger.notice("The configuration has changed", metadata: metadata)
@@ -111,12 +111,15 @@ struct ConfigurationReload: Service {
         if running == wanted {
             logger.notice(
                 "A change of the configuration is taken back and needs no restart any more",
-                metadata: ["key": "\(key.name)", "value": "\(running ?? "unset")"]
+                metadata: [LogKeys.key: "\(key.name)", LogKeys.value: "\(running ?? "unset")"]
             )
         } else {
             logger.warning(
                 "A change of the configuration needs a restart",
-                metadata: ["key": "\(key.name)", "from": "\(running ?? "unset")", "to": "\(wanted ?? "unset")"]
+                metadata: [
+                    LogKeys.key: "\(key.name)", LogKeys.from: "\(running ?? "unset")",
+                    LogKeys.to: "\(wanted ?? "unset")",
+                ]
             )
         }
     }
@@ -129,7 +132,7 @@ struct ConfigurationReload: Service {
         } catch {
             logger.warning(
                 "The connections of the old configuration could not be closed",
-                metadata: ["error": "\(error)"]
+                metadata: [LogKeys.closing: "\(error)"]
             )
         }
     }

@@ -34,7 +34,7 @@ struct Run: AsyncParsableCommand {
             for variable in settings.strayVariables {
                 logger.warning(
                     "An environment variable is no key of the configuration",
-                    metadata: ["name": "\(variable)"]
+                    metadata: [LogKeys.variable: "\(variable)"]
                 )
             }
             do {

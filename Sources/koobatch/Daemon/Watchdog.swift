@@ -59,7 +59,7 @@ struct Watchdog: Service {
             if let stall, !isStalled {
                 logger.critical(
                     "Daemon stalled; withholding the watchdog keep-alive",
-                    metadata: ["stall": "\(stall)"]
+                    metadata: [LogKeys.stall: "\(stall)"]
                 )
             } else if stall == nil, isStalled {
                 logger.notice("Daemon works again; sending the watchdog keep-alive")

@@ -1,4 +1,5 @@
 import Foundation
+import KoobatchCore
 import KoobatchEngine
 import Logging
 
@@ -56,7 +57,7 @@ extension LogWriter {
             LogLine(
                 level: .warning,
                 message: "Log lines were dropped, because stderr did not take them",
-                metadata: ["log.dropped": "\(count)"]
+                metadata: [LogKeys.dropped: "\(count)"]
             ).formatted(control.format)
         }
     }

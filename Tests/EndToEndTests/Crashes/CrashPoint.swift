@@ -67,13 +67,8 @@ struct CrashPoint: Hashable, CustomStringConvertible {
 enum CrashLibrary {
     private static let folder = Result { try TemporaryDirectory() }
     private static let path = Result {
-        let source = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../Crashes/crash_points.c").path
         let library = try folder.get().path("crash_points.so")
-        let outcome = try Command.run(
-            ["clang", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", library, source]
-        )
-        try #require(outcome.status == 0, "\(outcome.errors)")
+        try PreloadedLibrary.build(PreloadedLibrary.source("Crashes/crash_points.c"), to: library)
         return library
     }
 

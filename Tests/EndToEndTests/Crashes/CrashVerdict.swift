@@ -64,9 +64,7 @@ struct CrashVerdict {
             lost.append("job \(job): \(totals[job] ?? "none") of \(total) instances")
         }
         try requireIntents(scene, in: shell)
-        let outcomes = Dictionary(
-            uniqueKeysWithValues: try shell.rows("SELECT request_id, outcome FROM attempts").map { ($0[0], $0[1]) }
-        )
+        let outcomes = try shell.outcomes()
         let journal = try scene.koobatch.simulator.journal()
         try checkAcceptances(journal, outcomes, shell)
         try checkInstances(scenario, scene, executed: Set(journal.filter(\.executed).flatMap(\.instance_ids)))
@@ -82,14 +80,13 @@ struct CrashVerdict {
         _ outcomes: [String: String],
         _ shell: SQLiteShell
     ) throws {
-        let stored = Set(try shell.rows("SELECT task_id, instance_id, job_id FROM task_map"))
+        let stored = try shell.mappings()
         var made: Set<[String]> = []
         for entry in journal where entry.executed {
-            let mappings = entry.jobs.map { [entry.task_id ?? "", $0[0], $0[1]] }
-            made.formUnion(mappings)
+            made.formUnion(entry.mappings)
             switch outcomes[entry.request_id] {
             case "accepted":
-                let missing = mappings.filter { !stored.contains($0) }
+                let missing = entry.mappings.filter { !stored.contains($0) }
                 if !missing.isEmpty { lost.append("mappings of \(entry.request_id): \(missing)") }
             case "unknown", nil: break
             case let outcome?: broken.append("\(entry.request_id) was carried out and is \(outcome)")
@@ -122,15 +119,11 @@ struct CrashVerdict {
         _ outcomes: [String: String],
         _ onUnknown: String
     ) {
-        var last: [String: String] = [:]
-        for entry in journal where entry.executed {
-            for instance in entry.instance_ids {
-                guard let earlier = last.updateValue(entry.request_id, forKey: instance) else { continue }
-                repeated += 1
-                if outcomes[earlier] == "unknown" { repeatedBehindUnknown += 1 }
-                if onUnknown != "retry" || outcomes[earlier] != "unknown" {
-                    broken.append("\(instance) was given the command again after \(outcomes[earlier] ?? "nothing")")
-                }
+        for (instance, earlier) in Truth.repetitions(in: journal) {
+            repeated += 1
+            if outcomes[earlier] == "unknown" { repeatedBehindUnknown += 1 }
+            if onUnknown != "retry" || outcomes[earlier] != "unknown" {
+                broken.append("\(instance) was given the command again after \(outcomes[earlier] ?? "nothing")")
             }
         }
     }

@@ -97,7 +97,7 @@ struct ContentionTests {
                 entry.jobs.map { [entry.task_id ?? "", $0[0], $0[1]] }
             }
         )
-        let stored = Set(try koobatch.shell.rows("SELECT task_id, instance_id, job_id FROM task_map"))
+        let stored = try koobatch.shell.mappings()
         #expect(!stored.isEmpty)
         #expect(stored.subtracting(made).isEmpty, "mappings that the simulator never made")
         // What has ended is not in flight, and nothing is left of what was deleted.

@@ -27,8 +27,7 @@ final class FaultyDisk {
         library = folder.appending(path: "faulty.so")
         let source = folder.appending(path: "faulty.c")
         try Self.source.write(to: source, atomically: false, encoding: .utf8)
-        let built = try Command.run(["clang", "-shared", "-fPIC", "-o", library.path, source.path, "-ldl"])
-        try #require(built.status == 0, "\(built.errors)")
+        try PreloadedLibrary.build(source.path, to: library.path)
     }
 
     /// Has a call fail on files whose path ends so, until `mend`.

@@ -12,11 +12,8 @@ final class ShiftedClock {
     /// Builds the library with the C compiler that comes with Swift.
     init() throws {
         folder = try TemporaryDirectory()
-        let source = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../Clock/shifted_clock.c").path
         let library = folder.path("shifted_clock.so")
-        let outcome = try Command.run(["clang", "-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o", library, source])
-        try #require(outcome.status == 0, "\(outcome.errors)")
+        try PreloadedLibrary.build(PreloadedLibrary.source("Clock/shifted_clock.c"), to: library)
         let path = folder.path("ahead")
         try Data(count: 8).write(to: URL(filePath: path))
         file = try FileHandle(forUpdating: URL(filePath: path))
@@ -31,11 +28,8 @@ final class ShiftedClock {
 
     /// Runs statements in a shell that has this clock.
     func run(_ statements: String, in shell: SQLiteShell) throws {
-        let variables = environment.map { "\($0)=\($1)" }
-        let outcome = try Command.run(
-            ["env"] + variables + ["sqlite3", "-batch", "-bail", "-cmd", ".timeout 5000", shell.database],
-            input: statements
-        )
-        try #require(outcome.status == 0, "\(outcome.errors)")
+        var shell = shell
+        shell.environment = environment
+        try shell.run(statements)
     }
 }

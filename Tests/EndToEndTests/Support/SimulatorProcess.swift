@@ -15,6 +15,9 @@ final class SimulatorProcess {
         let task_id: String?
         let jobs: [[String]]
         let answer: String
+
+        /// Task, instance and job of each instance that was accepted.
+        var mappings: [[String]] { jobs.map { [task_id ?? "", $0[0], $0[1]] } }
     }
 
     let endpoint: String

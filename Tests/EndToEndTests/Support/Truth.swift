@@ -10,12 +10,8 @@ struct Truth {
     ///
     /// - Parameter answersMayBeLost: whether the simulator may have executed what nobody could hear of.
     func expectMappingsMatchJournal(answersMayBeLost: Bool = false) throws {
-        let made = Set(
-            try koobatch.simulator.journal().filter(\.executed).flatMap { entry in
-                entry.jobs.map { [entry.task_id ?? "", $0[0], $0[1]] }
-            }
-        )
-        let stored = Set(try koobatch.shell.rows("SELECT task_id, instance_id, job_id FROM task_map"))
+        let made = Set(try koobatch.simulator.journal().filter(\.executed).flatMap(\.mappings))
+        let stored = try koobatch.shell.mappings()
         #expect(stored.subtracting(made).isEmpty, "mappings that the simulator never made")
         if !answersMayBeLost { #expect(made.subtracting(stored).isEmpty, "mappings that were lost") }
     }
@@ -30,17 +26,20 @@ struct Truth {
 
     /// An instance was given the command again only after an attempt for it whose outcome was `unknown`.
     func expectRepetitionsOnlyAfterUnknown() throws {
-        let outcomes = Dictionary(
-            uniqueKeysWithValues: try koobatch.shell.rows("SELECT request_id, outcome FROM attempts")
-                .map { ($0[0], $0[1]) }
-        )
-        var lastExecution: [String: String] = [:]
-        for entry in try koobatch.simulator.journal() where entry.executed {
-            for instance in entry.instance_ids {
-                if let earlier = lastExecution[instance] {
-                    #expect(outcomes[earlier] == "unknown", "\(instance) was executed twice, first by \(earlier)")
-                }
-                lastExecution[instance] = entry.request_id
+        let outcomes = try koobatch.shell.outcomes()
+        for (instance, earlier) in Self.repetitions(in: try koobatch.simulator.journal()) {
+            #expect(outcomes[earlier] == "unknown", "\(instance) was executed twice, first by \(earlier)")
+        }
+    }
+
+    /// The instances that were given the command again, each time with the request before.
+    static func repetitions(
+        in journal: some Sequence<SimulatorProcess.Entry>
+    ) -> [(instance: String, earlier: String)] {
+        var last: [String: String] = [:]
+        return journal.filter(\.executed).flatMap { entry in
+            entry.instance_ids.compactMap { instance in
+                last.updateValue(entry.request_id, forKey: instance).map { (instance, $0) }
             }
         }
     }
@@ -79,5 +78,19 @@ struct Truth {
     /// SQLite finds nothing wrong with the file.
     func expectIntegrity() throws {
         #expect(try koobatch.shell.run("PRAGMA integrity_check; PRAGMA foreign_key_check;") == "ok")
+    }
+}
+
+extension SQLiteShell {
+    /// The outcome of each request; empty while its answer is awaited.
+    func outcomes() throws -> [String: String] {
+        Dictionary(
+            uniqueKeysWithValues: try rows("SELECT request_id, outcome FROM attempts").map { ($0[0], $0[1]) }
+        )
+    }
+
+    /// Task, instance and job of every acceptance.
+    func mappings() throws -> Set<[String]> {
+        Set(try rows("SELECT task_id, instance_id, job_id FROM task_map"))
     }
 }
