@@ -46,7 +46,8 @@ let package = Package(
             name: "KoobatchMigrations",
             path: "migrations",
             resources: [
-                .embedInCode("0001_schema.sql")
+                .embedInCode("0001_schema.sql"),
+                .embedInCode("0002_cheaper_checks.sql"),
             ],
             swiftSettings: strict
         ),

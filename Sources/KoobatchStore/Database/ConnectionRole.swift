@@ -67,7 +67,7 @@ extension ConnectionRole {
     private func prepare(_ db: Database) throws {
         switch self {
         case .daemon, .migration:
-            try db.execute(sql: "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY")
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
             try deleteFast(db)
             if case .daemon = self { try db.disableTriggers() }
         case .marking: try db.disableTriggers()

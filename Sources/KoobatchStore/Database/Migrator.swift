@@ -20,6 +20,9 @@ enum Migrator {
                 if try self.version(db, path: path) < migration.version {
                     try db.execute(sql: migration.sql)
                     try db.execute(sql: "PRAGMA user_version = \(migration.version)")
+                    // What edits the text of the schema does not tell other connections to read it again.
+                    let cookie = try Int.fetchOne(db, sql: "PRAGMA schema_version") ?? 0
+                    try db.execute(sql: "PRAGMA schema_version = \(cookie + 1)")
                 }
                 return .commit
             }

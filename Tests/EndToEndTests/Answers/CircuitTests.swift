@@ -21,7 +21,7 @@ struct CircuitTests {
         #expect(try koobatch.shell.run("SELECT sum(attempts) <= 8 FROM chunks WHERE state = 'pending'") == "1")
         let blocked = try koobatch.row("SELECT blocker, explanation FROM why WHERE chunk_id IS NULL")
         #expect(blocked[0] == "circuit")
-        #expect(blocked[1].contains(" and all requests pause; "))
+        #expect(blocked[1].contains(" and requests are paused; "))
         let pauses = try koobatch.shell.rows(
             """
             SELECT (julianday(started_at) - julianday(before)) * 86400.0
