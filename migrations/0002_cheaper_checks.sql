@@ -1,5 +1,5 @@
 -- The daemon writes chunks and attempts for every request. SQLite builds a table for an IN list of more than two values
--- whenever it evaluates one (a third of the cost of these writes), so the same rules are said with OR; and times that only
+-- whenever it evaluates one (a third of the cost of these writes), so the same rules are said in pairs; and times that only
 -- the daemon writes are checked by their shape, because strftime parses and formats each of them. No row changes, so the
 -- text of the schema may: https://sqlite.org/lang_altertable.html#otheralter
 
@@ -10,14 +10,13 @@ UPDATE sqlite_schema
            replace(
                sql,
                'CHECK (state IN (''pending'', ''submitting'', ''submitted'', ''finished'', ''failed'', ''unknown'', ''cancelled'', ''split'')),',
-               'CHECK (state = ''submitting'' OR state = ''submitted'' OR state = ''finished'' OR state = ''pending''
-                   OR state = ''failed'' OR state = ''unknown'' OR state = ''cancelled'' OR state = ''split''),'
+               'CHECK (state IN (''submitting'', ''submitted'') OR state IN (''finished'', ''pending'')
+                   OR state IN (''failed'', ''unknown'') OR state IN (''cancelled'', ''split'')),'
            ),
            'CHECK (submitted_at IS strftime(''%Y-%m-%dT%H:%M:%fZ'', submitted_at, ''+0 days'')
                AND finished_at IS strftime(''%Y-%m-%dT%H:%M:%fZ'', finished_at, ''+0 days'')
                AND result_deadline_at IS strftime(''%Y-%m-%dT%H:%M:%fZ'', result_deadline_at, ''+0 days''))',
-           'CHECK (coalesce(submitted_at GLOB ''????-??-??T??:??:??.???Z'', 1)
-               AND coalesce(finished_at GLOB ''????-??-??T??:??:??.???Z'', 1)
+           'CHECK (coalesce(submitted_at GLOB ''????-??-??T??:??:??.???Z'', 1) AND coalesce(finished_at GLOB ''????-??-??T??:??:??.???Z'', 1)
                AND coalesce(result_deadline_at GLOB ''????-??-??T??:??:??.???Z'', 1))'
        )
  WHERE type = 'table' AND name = 'chunks';
@@ -26,8 +25,7 @@ UPDATE sqlite_schema
    SET sql = replace(
            sql,
            'CHECK (outcome IN (''accepted'', ''refused'', ''throttled'', ''unauthenticated'', ''not_sent'', ''unknown'')),',
-           'CHECK (outcome = ''accepted'' OR outcome = ''refused'' OR outcome = ''throttled'' OR outcome = ''unauthenticated''
-                   OR outcome = ''not_sent'' OR outcome = ''unknown''),'
+           'CHECK (outcome IN (''accepted'', ''refused'') OR outcome IN (''throttled'', ''unauthenticated'') OR outcome IN (''not_sent'', ''unknown'')),'
        )
  WHERE type = 'table' AND name = 'attempts';
 

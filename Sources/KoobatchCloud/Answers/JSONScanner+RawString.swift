@@ -5,16 +5,10 @@ extension JSONScanner {
         let hasEscapes: Bool
 
         /// Whether the string, which may hold escapes, is this text.
-        func equals(_ text: StaticString) -> Bool {
-            if hasEscapes { return self.text == text.description }
-            return bytes.count == text.utf8CodeUnitCount
-                && text.withUTF8Buffer { bytes.elementsEqual($0) }
-        }
-
-        /// Whether the string, which may hold escapes, is this text.
         func equals(_ text: String) -> Bool {
             if hasEscapes { return self.text == text }
-            return bytes.count == text.utf8.count && bytes.elementsEqual(text.utf8)
+            var text = text
+            return text.withUTF8 { bytes.isEqual(to: UnsafeRawBufferPointer($0)) }
         }
 
         /// The string with its escapes resolved.

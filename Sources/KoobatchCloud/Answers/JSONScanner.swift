@@ -154,24 +154,18 @@ struct JSONScanner {
 
     private mutating func restOfString() throws -> RawString {
         let start = position
-        var hasEscapes = false
-        while position < bytes.count {
-            switch bytes[position] {
-            case UInt8(ascii: "\""):
-                defer { position += 1 }
-                return RawString(
-                    bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<position]),
-                    hasEscapes: hasEscapes
-                )
-            case UInt8(ascii: "\\"):
-                hasEscapes = true
-                guard position + 1 < bytes.count else { throw Malformed() }
-                position += Self.escapeLength(in: bytes, at: position)
-            default:
-                position += 1
+        guard var end = bytes.offset(of: UInt8(ascii: "\""), from: start) else { throw Malformed() }
+        var next = start
+        // A quote that belongs to an escape ends nothing.
+        while let escape = UnsafeRawBufferPointer(rebasing: bytes[..<end]).offset(of: UInt8(ascii: "\\"), from: next) {
+            next = escape + Self.escapeLength(in: bytes, at: escape)
+            if next > end {
+                guard let quote = bytes.offset(of: UInt8(ascii: "\""), from: next) else { throw Malformed() }
+                end = quote
             }
         }
-        throw Malformed()
+        position = end + 1
+        return RawString(bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), hasEscapes: next > start)
     }
 
     private mutating func number() throws {

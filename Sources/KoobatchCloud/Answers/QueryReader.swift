@@ -13,6 +13,8 @@ struct QueryReader: DataReader {
 
     init(hiding redactor: Redactor) {
         self.redactor = redactor
+        // Of a chunk of the usual size, so that the table does not grow step by step.
+        results.reserveCapacity(32)
     }
 
     var holdsResult: Bool { elements > 0 }

@@ -11,18 +11,19 @@ struct Redactor: Sendable {
         self.secret = Array(secret.utf8)
     }
 
-    private var beginning: ArraySlice<UInt8> { secret.prefix(Self.leastPart) }
-
     /// Whether the bytes hold the secret or its beginning as it is.
     func isIn(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        !secret.isEmpty && Self.first(beginning, in: bytes, from: 0) != nil
+        !secret.isEmpty && first(in: bytes, from: 0) != nil
     }
 
     /// What has to be hidden in the strings of a JSON text: nothing where the secret is not in it and cannot come about by
     /// resolving escapes or dropping control characters.
     func reduced(to json: UnsafeRawBufferPointer) -> Redactor {
-        let isPlain = json.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }
-        return isPlain && !isIn(json) ? Redactor("") : self
+        // Without a way out of the loop, so that the compiler takes many bytes at a time.
+        let odd = json.reduce(into: UInt8(0)) { odd, byte in
+            odd |= (byte &- 0x20 > 0x5E ? 1 : 0) | (byte == UInt8(ascii: "\\") ? 1 : 0)
+        }
+        return odd == 0 && !isIn(json) ? Redactor("") : self
     }
 
     /// The text as it is shown and stored: plain, without the secret, and cut to a length.
@@ -30,6 +31,7 @@ struct Redactor: Sendable {
     /// In this order: control characters that are dropped must not put the secret together, and a cut must not leave a
     /// part of it that is not found.
     func shown(_ text: String, to length: Int = PlainText.longestMessage) -> String {
+        if secret.isEmpty { return PlainText.bounded(PlainText.bounded(text, to: .max), to: length) }
         let joined = PlainText.bounded(text, to: .max, joinsLines: true)
         // Nor what stands in place of a U+0000 or of bytes that are no text.
         let whole = joined.replacing("\u{FFFD}", with: "")
@@ -49,7 +51,7 @@ struct Redactor: Sendable {
         var hidden: [UInt8] = []
         var index = 0
         bytes.withUnsafeBytes { buffer in
-            while let start = Self.first(beginning, in: buffer, from: index) {
+            while let start = first(in: buffer, from: index) {
                 hidden += buffer[index..<start]
                 hidden += Array("[secret]".utf8)
                 index = start
@@ -63,14 +65,9 @@ struct Redactor: Sendable {
         return String(decoding: hidden, as: UTF8.self)
     }
 
-    private static func first(_ part: ArraySlice<UInt8>, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
-        guard let head = part.first, bytes.count - start >= part.count else { return nil }
-        var index = start
-        let last = bytes.count - part.count
-        while index <= last {
-            if bytes[index] == head, bytes[index..<index + part.count].elementsEqual(part) { return index }
-            index += 1
+    private func first(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        secret.withUnsafeBytes { secret in
+            bytes.offset(of: UnsafeRawBufferPointer(rebasing: secret.prefix(Self.leastPart)), from: start)
         }
-        return nil
     }
 }

@@ -100,6 +100,12 @@ final class ResponseScreen: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
+    /// Head and body leave in one piece: the client flushes each, and two packets cost both sides twice the work.
+    func flush(context: ChannelHandlerContext) {
+        if case .requesting = state { return }
+        context.flush()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch (state, unwrapInboundIn(data)) {
         case (.closed, _):
@@ -177,14 +183,7 @@ final class ResponseScreen: ChannelDuplexHandler {
     private static func isOfAPI(_ head: HTTPResponseHead, _ body: ByteBuffer) -> Bool {
         guard AnswerEvidence.mayBeOfAPI(status: Int(head.status.code)) else { return false }
         return body.withUnsafeReadableBytes { bytes in
-            field.withUTF8Buffer { field in
-                var index = 0
-                while index + field.count <= bytes.count {
-                    if bytes[index] == field[0], bytes[index..<index + field.count].elementsEqual(field) { return true }
-                    index += 1
-                }
-                return false
-            }
+            field.withUTF8Buffer { bytes.offset(of: UnsafeRawBufferPointer($0), from: 0) != nil }
         }
     }
 

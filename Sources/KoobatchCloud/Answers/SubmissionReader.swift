@@ -121,8 +121,13 @@ struct SubmissionReader: DataReader {
     /// Whether it is the id that stands next in the list, up to its closing quote.
     private func isExpected(_ instance: JSONScanner.RawString) -> Bool {
         guard expected < asked.count, !instance.hasEscapes else { return false }
-        let list = asked.json.utf8.dropFirst(expectedOffset)
-        return list.starts(with: instance.bytes) && list.dropFirst(instance.bytes.count).first == UInt8(ascii: "\"")
+        let end = expectedOffset + instance.bytes.count
+        var list = asked.json
+        return list.withUTF8 { list in
+            guard end < list.count, list[end] == UInt8(ascii: "\"") else { return false }
+            let next = UnsafeRawBufferPointer(list)[expectedOffset..<end]
+            return UnsafeRawBufferPointer(rebasing: next).isEqual(to: instance.bytes)
+        }
     }
 
     /// The acceptance, and how many mappings it holds that were not asked for.
@@ -186,7 +191,16 @@ struct SubmissionReader: DataReader {
     }
 
     private func mark(of range: Range<Int>) -> UInt64 {
-        names[range].reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        names.withUnsafeBytes { bytes in
+            var mark = UInt64(range.count)
+            var at = range.lowerBound
+            while at + 8 <= range.upperBound {
+                mark = (mark ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+                at += 8
+            }
+            for byte in bytes[at..<range.upperBound] { mark = (mark ^ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15 }
+            return mark
+        }
     }
 
     private static func mismatch(_ flaw: String) -> ServiceFailure {

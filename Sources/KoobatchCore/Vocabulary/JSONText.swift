@@ -46,6 +46,12 @@ extension [UInt8] {
     /// What needs no escape is copied in one go.
     private mutating func appendJSON(utf8: UnsafeBufferPointer<UInt8>) {
         append(UInt8(ascii: "\""))
+        defer { append(UInt8(ascii: "\"")) }
+        // Without a way out of the loop, so that the compiler takes many bytes at a time.
+        let odd = utf8.reduce(into: UInt8(0)) { odd, byte in
+            odd |= (byte < 0x20 ? 1 : 0) | (byte == UInt8(ascii: "\"") ? 1 : 0) | (byte == UInt8(ascii: "\\") ? 1 : 0)
+        }
+        if odd == 0 { return append(contentsOf: utf8) }
         var copied = utf8.startIndex
         for (index, byte) in utf8.enumerated()
         where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
@@ -61,6 +67,5 @@ extension [UInt8] {
             }
         }
         append(contentsOf: UnsafeBufferPointer(rebasing: utf8[copied...]))
-        append(UInt8(ascii: "\""))
     }
 }

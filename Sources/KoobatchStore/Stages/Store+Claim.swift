@@ -18,11 +18,18 @@ extension Store {
         static let blockedAtOnce = 1_024
     }
 
+    /// What was claimed in one transaction.
+    struct Claimed {
+        var claims: [ClaimedChunk] = []
+        /// The rest is for another transaction, to leave the write lock to others.
+        var isCutShort = false
+        /// There is a job whose list has to be read first, without the write lock.
+        var isUnprepared = false
+    }
+
     /// Claims chunks of the jobs of the highest priority that has any, then of the next, fairly among equals.
     ///
     /// Chunks that are to be sent again go first; then new ones are cut from the front of what is left of the list.
-    ///
-    /// - Returns: the claims, and whether the rest is for another transaction, to leave the write lock to others.
     func claim(
         places: Int,
         rules: ClaimRules,
@@ -30,12 +37,12 @@ extension Store {
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> (claims: [ClaimedChunk], isCutShort: Bool) {
-        guard places > 0 else { return ([], false) }
+    ) throws -> Claimed {
+        var claimed = Claimed()
+        guard places > 0 else { return claimed }
         try Self.markDue(now, db)
-        var claims: [ClaimedChunk] = []
-        while claims.count < places {
-            let before = claims.count
+        while claimed.claims.count < places {
+            let before = claimed.claims.count
             let piece = min(places - before, ClaimRules.piece)
             let claimants = try Self.claimants(limit: piece, now: now, db)
             guard let priority = claimants.first?.share.priority else { break }
@@ -43,7 +50,7 @@ extension Store {
             var hasMoved = false
             for (job, share) in FairShare.shares(of: piece, among: equals.map(\.share)) {
                 guard let claimant = equals.first(where: { $0.share.job == job }) else { continue }
-                let (new, blocked) = try claim(
+                let new = try claim(
                     of: claimant,
                     places: share,
                     rules: rules,
@@ -52,13 +59,17 @@ extension Store {
                     generator: &generator,
                     db
                 )
-                claims += new
-                hasMoved = hasMoved || blocked > 0
+                claimed.claims += new.claims
+                claimed.isUnprepared = claimed.isUnprepared || new.isUnprepared
+                hasMoved = hasMoved || new.blocked > 0
             }
-            if claims.count == before, !hasMoved { break }
-            if claims.count < places, pacer.shouldYield { return (claims, true) }
+            if claimed.claims.count == before, !hasMoved { break }
+            if claimed.claims.count < places, pacer.shouldYield {
+                claimed.isCutShort = true
+                break
+            }
         }
-        return (claims, false)
+        return claimed
     }
 
     /// The earliest `run_at` of a job that is not due yet.
@@ -87,7 +98,7 @@ extension Store {
         ).execute(arguments: [now, ClaimRules.dueAtOnce])
     }
 
-    /// The chunks claimed, and those that were cut and have to wait for other jobs.
+    /// The chunks claimed, how many were cut that have to wait for other jobs, and whether its list has to be read first.
     private func claim(
         of claimant: Claimant,
         places: Int,
@@ -96,22 +107,24 @@ extension Store {
         now: Timestamp,
         generator: inout some RandomNumberGenerator,
         _ db: Database
-    ) throws -> (claims: [ClaimedChunk], blocked: Int) {
+    ) throws -> (claims: [ClaimedChunk], blocked: Int, isUnprepared: Bool) {
         let job = claimant.share.job
         let takesWaiting = claimant.hasWaiting && !(rules.prefersNew && claimant.canPlan)
         var chunks = takesWaiting ? try Self.takeWaiting(of: job, places: places, now: now, db) : []
         let waiting = chunks.count
         var planned = 0
         var blocked = 0
+        var isUnprepared = false
         if claimant.canPlan, chunks.count < places {
             let cut = try cut(claimant, chunks: places - chunks.count, size: rules.chunkSize, preparation, db)
+            isUnprepared = cut.isUnprepared
             if cut.isDamaged { try Self.pauseDamaged(job, db) }
             planned = cut.instances
             blocked = cut.blocked.count
             for instances in cut.free { chunks.append((try Self.insert(instances, of: job, db), instances)) }
             for instances in cut.blocked { try Self.insert(waiting: instances, of: job, isBlocked: true, at: now, db) }
         }
-        if planned == 0, chunks.isEmpty { return ([], 0) }
+        if planned == 0, chunks.isEmpty { return ([], 0, isUnprepared) }
         let facts = try Self.start(job, at: now, db)
         var (jobDueAt, started) = (facts.dueAt, facts.started)
         let claims = try chunks.enumerated().map { index, entry in
@@ -146,7 +159,7 @@ extension Store {
                  WHERE command_job_id = ?1
                 """
         ).execute(arguments: [job, planned, waiting, blocked, claims.count, claims.last?.attempt])
-        return (claims, blocked)
+        return (claims, blocked, isUnprepared)
     }
 
     /// Takes chunks that are to be sent again, those due longest.

@@ -12,6 +12,8 @@ extension Store {
         var instances = 0
         /// The list ends before its time.
         var isDamaged = false
+        /// What it is cut from has to be read first.
+        var isUnprepared = false
     }
 
     /// What was read for a claim before its transaction, so that the write lock is not held meanwhile.
@@ -39,7 +41,9 @@ extension Store {
         var cut = Cut()
         guard wanted > 0 else { return cut }
         if !claimant.isSerialized {
-            guard let chunks = try self.chunks(of: claimant, count: wanted, size: size, db) else { return cut }
+            guard let chunks = try self.chunks(of: claimant, count: wanted, size: size, db) else {
+                return Cut(isUnprepared: true)
+            }
             cut.instances = chunks.reduce(0) { $0 + $1.count }
             if cut.instances < wanted { return Cut(isDamaged: true) }
             cut.free = chunks
@@ -54,6 +58,8 @@ extension Store {
             cut.free = Chunking.chunks(of: free, size: size).map(InstanceIDs.init)
             cut.blocked = Chunking.chunks(of: blocked, size: size).map(InstanceIDs.init)
             cut.isDamaged = window.instances.isEmpty
+        } else {
+            return Cut(isUnprepared: true)
         }
         if claimant.planned + cut.instances == claimant.total { lists.drop(job) }
         return cut

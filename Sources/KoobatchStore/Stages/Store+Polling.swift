@@ -47,7 +47,9 @@ extension Store {
     /// Those whose results are awaited come first, longest due first; then those whose results did not come in time and are
     /// looked at again. Nothing is written: asking twice is harmless, so a crash costs at most a repeated query.
     ///
-    /// - Parameter busy: chunks that are being asked for now.
+    /// - Parameters:
+    ///   - places: how many may be asked for; with all of them taken the next time is not looked for.
+    ///   - busy: chunks that are being asked for now.
     public func duePolls(
         at now: Timestamp,
         places: Int,
@@ -57,22 +59,8 @@ extension Store {
             var due: [DuePoll] = []
             var next: Timestamp?
             for state in [ChunkState.submitted, .finished] {
-                if due.count < places {
-                    due += try Row.fetchAll(
-                        db.cachedStatement(
-                            sql: """
-                                SELECT id, command_job_id, task_id
-                                  FROM chunks
-                                 WHERE state = ?
-                                   AND next_poll_at IS NOT NULL
-                                   AND next_poll_at <= ?
-                                 ORDER BY next_poll_at
-                                 LIMIT ?
-                                """
-                        ),
-                        arguments: [state, now, places + busy.count]
-                    ).map { DuePoll(chunk: $0[0], job: $0[1], taskID: $0[2]) }.filter { !busy.contains($0.chunk) }
-                }
+                due += try Self.polls(state, at: now, places: places - due.count, busy: busy, db)
+                if due.count >= places { return (due, nil) }
                 let later = try Timestamp.fetchOne(
                     db.cachedStatement(
                         sql: """
@@ -87,7 +75,37 @@ extension Store {
                 )
                 next = [next, later].compactMap(\.self).min()
             }
-            return (Array(due.prefix(places)), next)
+            return (due, next)
         }
+    }
+
+    private static func polls(
+        _ state: ChunkState,
+        at now: Timestamp,
+        places: Int,
+        busy: Set<ChunkID>,
+        _ db: Database
+    ) throws -> [DuePoll] {
+        // Most of the first are busy: a cursor copies no row that is passed over.
+        let rows = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, command_job_id, task_id
+                      FROM chunks
+                     WHERE state = ?
+                       AND next_poll_at IS NOT NULL
+                       AND next_poll_at <= ?
+                     ORDER BY next_poll_at
+                     LIMIT ?
+                    """
+            ),
+            arguments: [state, now, places + busy.count]
+        )
+        var due: [DuePoll] = []
+        while due.count < places, let row = try rows.next() {
+            let chunk: ChunkID = row[0]
+            if !busy.contains(chunk) { due.append(DuePoll(chunk: chunk, job: row[1], taskID: row[2])) }
+        }
+        return due
     }
 }

@@ -17,13 +17,16 @@ public struct SubmissionRules: Hashable, Sendable {
 
 /// Records what came of requests, within a transaction.
 struct SubmissionRecorder {
+    /// Answers that are recorded before the write lock is thought of: 100 us of work.
+    private static let piece = 3
+
     let isCharged: Bool
     let rules: SubmissionRules
     let now: Timestamp
 
     /// Records answers, and then what follows for their jobs; one that cannot be recorded does not keep back the others.
     ///
-    /// - Parameter shouldEnd: asked after each answer, whether the rest is for another transaction.
+    /// - Parameter shouldEnd: asked after every few answers, whether the rest is for another transaction.
     /// - Returns: what became of the first answers, of one at least.
     func record(
         _ answers: [Classified<AttemptResult>],
@@ -38,7 +41,7 @@ struct SubmissionRecorder {
             for answer in answers {
                 let decision = try record(answer, &changes, &jobs, generator: &generator, db)
                 decisions.append(decision.map { .decided($0) } ?? .late)
-                if decisions.count < answers.count, shouldEnd() { break }
+                if decisions.count.isMultiple(of: Self.piece), decisions.count < answers.count, shouldEnd() { break }
             }
             try changes.write(at: now, db)
             return decisions

@@ -117,13 +117,6 @@ extension Store {
         var preparation: ClaimPreparation?
         while true {
             do {
-                if preparation == nil, places > turn.claims.count {
-                    preparation = try await prepareClaim(
-                        places: places - turn.claims.count,
-                        chunkSize: chunkSize,
-                        at: now
-                    )
-                }
                 let (piece, commit) = try await piece(
                     of: answers.dropFirst(turn.decisions.count),
                     isCharged: isCharged,
@@ -143,7 +136,15 @@ extension Store {
                     nextDue: piece.turn.nextDue,
                     commit: commit
                 )
-                if !piece.isCutShort { break }
+                if piece.isUnprepared, preparation == nil, turn.claims.count < places {
+                    preparation = try await prepareClaim(
+                        places: places - turn.claims.count,
+                        chunkSize: chunkSize,
+                        at: now
+                    )
+                } else if !piece.isCutShort {
+                    break
+                }
             } catch is DatabaseError where !(turn.decisions.isEmpty && turn.claims.isEmpty) {
                 // What is claimed is to be sent; the next turn meets the error again.
                 break
@@ -169,7 +170,9 @@ extension Store {
         let turn: SubmissionBatch
         let generator: Generator
         /// The rest is for another transaction.
-        let isCutShort: Bool
+        var isCutShort = false
+        /// More could be claimed once something was read.
+        var isUnprepared = false
     }
 
     private func piece<Generator: RandomNumberGenerator & Sendable>(
@@ -196,7 +199,7 @@ extension Store {
                 let turn = SubmissionBatch(decisions: decisions, claims: [], nextDue: nil)
                 return Piece(turn: turn, generator: generator, isCutShort: true)
             }
-            let (claims, isCutShort) = try claim(
+            let claimed = try claim(
                 places: places,
                 rules: claiming,
                 preparation: preparation,
@@ -204,7 +207,8 @@ extension Store {
                 generator: &generator,
                 db
             )
-            if isCutShort {
+            let claims = claimed.claims
+            if claimed.isCutShort {
                 let turn = SubmissionBatch(decisions: decisions, claims: claims, nextDue: nil)
                 return Piece(turn: turn, generator: generator, isCutShort: true)
             }
@@ -217,7 +221,7 @@ extension Store {
                 next = min(next ?? soon, soon)
             }
             let turn = SubmissionBatch(decisions: decisions, claims: claims, nextDue: next)
-            return Piece(turn: turn, generator: generator, isCutShort: false)
+            return Piece(turn: turn, generator: generator, isUnprepared: claimed.isUnprepared)
         }
     }
 

@@ -41,6 +41,68 @@ struct MigrationTests {
         #expect(try shell.dump() == before)
     }
 
+    @Test("brings a database of each earlier version with rows to this one", arguments: Migrations.all.dropLast())
+    func upgrades(_ earlier: Migrations.Migration) throws {
+        for migration in Migrations.all where migration.version <= earlier.version {
+            try shell.rows(migration.sql + "PRAGMA user_version = \(migration.version);")
+        }
+        try shell.rows(Stages.statements)
+        let tables = try shell.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name;").map { $0[0] }
+        let selects = tables.map { "SELECT * FROM \($0);" }.joined()
+        let before = try shell.rows(selects)
+        #expect(before.count > 50)
+        #expect(try Store.migrate(path: path) == (earlier.version, Migrations.current))
+        #expect(try shell.rows(selects) == before)
+        #expect(try shell.rows("PRAGMA integrity_check; PRAGMA foreign_key_check;") == [["ok"]])
+        // The same as a new one.
+        let new = SQLiteShell(database: directory.path("new.db"))
+        try Store.migrate(path: directory.path("new.db"))
+        let schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name;"
+        #expect(try shell.rows(schema) == (try new.rows(schema)))
+        _ = try Store(path: path)
+    }
+
+    @Test("has whoever has the database open read the changed rules")
+    func cookie() throws {
+        try shell.rows(Migrations.all[0].sql + "PRAGMA user_version = \(Migrations.all[0].version);")
+        let before = try shell.run("PRAGMA schema_version;")
+        try Store.migrate(path: path)
+        #expect(try shell.run("PRAGMA schema_version;") != before)
+    }
+
+    @Test(
+        "keeps the rules that are said anew",
+        arguments: [
+            ("UPDATE chunks SET state = 'odd' WHERE id = 2;", "state: pending, submitting, submitted, finished"),
+            ("UPDATE chunks SET submitted_at = '2026-12-01 08:00:00' WHERE id = 3;", "submitted_at, finished_at"),
+            ("UPDATE chunks SET finished_at = '' WHERE id = 5;", "submitted_at, finished_at"),
+            ("UPDATE chunks SET result_deadline_at = 'soon' WHERE id = 3;", "submitted_at, finished_at"),
+            ("UPDATE attempts SET outcome = 'odd', finished_at = '2026';", "outcome: accepted, refused"),
+        ]
+    )
+    func keepsRules(_ statement: String, _ message: String) throws {
+        try Store.migrate(path: path)
+        try shell.rows(Stages.statements)
+        let outcome = try shell.outcome(of: Stages.daemon(statement))
+        #expect(outcome.errors.contains("CHECK constraint failed: \(message)"), "\(outcome)")
+    }
+
+    @Test(
+        "checks what the daemon writes for each request without a table per check",
+        arguments: [
+            "INSERT INTO chunks (command_job_id, state, size, attempts) VALUES (1, 'submitting', 32, 1)",
+            "UPDATE chunks SET state = 'submitted', task_id = 't', submitted = 2, submitted_at = NULL WHERE id = 3",
+            "INSERT INTO attempts (chunk_id, request_id, started_at) VALUES (1, 'r', '')",
+            "UPDATE attempts SET outcome = 'accepted', finished_at = NULL, http_status = 200 WHERE id = 1",
+        ]
+    )
+    func cheapChecks(_ statement: String) throws {
+        try Store.migrate(path: path)
+        let plan = try shell.run(Stages.daemon("EXPLAIN \(statement);"))
+        #expect(plan.contains("Halt"))
+        #expect(!plan.contains("OpenEphemeral"))
+    }
+
     @Test(
         "refuses a database of a pre-release with a sentence, and leaves it as it is",
         arguments: 1..<Migrations.oldest

@@ -260,7 +260,8 @@ struct WhyTests {
             insert(),
             daemon("circuit = 'open', paused_until = '\(later)', last_error = 'HTTP.503 busy'"),
             rows: [
-                "1", "", "circuit", "circuit open: the API fails and requests are paused; it is probed now and then (HTTP.503 busy)",
+                "1", "", "circuit",
+                "circuit open: the API fails and requests are paused; it is probed now and then (HTTP.503 busy)",
                 later,
             ]
         ),
@@ -268,7 +269,10 @@ struct WhyTests {
             "a probe",
             insert(),
             daemon("circuit = 'half-open', last_error = 'HTTP.503 busy'"),
-            rows: ["1", "", "circuit", "circuit half-open: the API failed and requests are paused; a probe is out (HTTP.503 busy)", ""]
+            rows: [
+                "1", "", "circuit",
+                "circuit half-open: the API failed and requests are paused; a probe is out (HTTP.503 busy)", "",
+            ]
         ),
         Case(
             "credentials",

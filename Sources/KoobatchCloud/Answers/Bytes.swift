@@ -1,0 +1,36 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Comparisons that the C library makes many bytes at a time.
+extension UnsafeRawBufferPointer {
+    /// Whether both hold the same bytes.
+    func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let start = baseAddress, let otherStart = other.baseAddress else {
+            return isEmpty && other.isEmpty
+        }
+        return memcmp(start, otherStart, count) == 0
+    }
+
+    /// Where a byte stands first, at an offset or after it; `nil` if it does not.
+    func offset(of byte: UInt8, from offset: Int) -> Int? {
+        guard let start = baseAddress, offset < count, let found = memchr(start + offset, CInt(byte), count - offset)
+        else { return nil }
+        return UnsafeRawPointer(found) - start
+    }
+
+    /// Where bytes begin first, at an offset or after it; `nil` if they do not, or are none.
+    func offset(of part: UnsafeRawBufferPointer, from offset: Int) -> Int? {
+        guard let head = part.first else { return nil }
+        var next = offset
+        while let found = self.offset(of: head, from: next), found + part.count <= count {
+            if UnsafeRawBufferPointer(rebasing: self[found..<found + part.count]).isEqual(to: part) { return found }
+            next = found + 1
+        }
+        return nil
+    }
+}
