@@ -4,8 +4,8 @@ import Testing
 
 /// The program stopped at every step of its work, with and without a loss of power, against the journal of the simulator.
 ///
-/// `KOOBATCH_CRASH_POINTS` is at how many places each scenario is stopped, for each `on_unknown`: a number, `all`, or a step
-/// such as `submit-write` for every place of it. `KOOBATCH_CRASH_SEED` repeats their choice, `KOOBATCH_CRASH_ONLY` is how the
+/// `KOOBATCH_CRASH_POINTS` is at how many places each scenario is stopped, for each `on_unknown`: a number, `each` for every
+/// step once on both sides and with each loss, `all`, or a step such as `submit-write` for every place of it. `KOOBATCH_CRASH_SEED` repeats their choice, `KOOBATCH_CRASH_ONLY` is how the
 /// names of the scenarios begin.
 @Suite("Crash points")
 struct CrashPointTests {
@@ -38,11 +38,18 @@ struct CrashPointTests {
         let counts = try #require(try first.run(test.scenario, stoppedAt: nil).1)
         // The same places for each `on_unknown`.
         var generator = SeededGenerator(seed: test.scenario.name.utf8.reduce(Self.seed) { $0 &* 31 &+ UInt64($1) })
-        let all = CrashPoint.all(of: counts).filter { Self.points == "all" || Self.points == $0.step }
         let places =
-            all.isEmpty
-            ? CrashPoint.some(Self.points.flatMap(Int.init) ?? 3, of: counts, using: &generator)
-            : all.shuffled(using: &generator)
+            switch Self.points {
+            case nil: CrashPoint.some(3, of: counts, using: &generator)
+            case "each": CrashPoint.each(of: counts, using: &generator)
+            case "all": CrashPoint.all(of: counts).shuffled(using: &generator)
+            case let points?:
+                if let count = Int(points) {
+                    CrashPoint.some(count, of: counts, using: &generator)
+                } else {
+                    CrashPoint.all(of: counts).filter { $0.step == points }.shuffled(using: &generator)
+                }
+            }
         for place in places {
             let verdict = try Self.run(test, stoppedAt: place, seed: generator.next())
             for complaint in verdict.complaints.prefix(5) {
