@@ -29,7 +29,7 @@ struct AnswerKeeperTests {
         let intake = try await next.begin(pid: 1, version: "next").intake
         #expect(intake.kept.count == 1 && intake.rejected.count == 1 && intake.recorded.isEmpty)
         #expect(bed.said("cannot be recorded: rows or rules were changed by hand; it is tried again") == 1)
-        #expect(bed.said("cannot be taken in; its line is kept for a person") == 1)
+        #expect(bed.said("cannot be taken in; its line is kept for the operator") == 1)
         #expect(next.queues.submitter.waiting.count == 1, "the submitter tries again")
 
         try await bed.run("DROP TABLE chunk_instances")

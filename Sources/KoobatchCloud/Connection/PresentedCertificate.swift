@@ -6,7 +6,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// The certificate that a host shows in a TLS handshake, for a person who wants to know why it is not accepted.
+/// The certificate that a host shows in a TLS handshake, for an operator who wants to know why it is not accepted.
 public struct PresentedCertificate: Hashable, Sendable {
     /// Whom it is for.
     public let subject: String

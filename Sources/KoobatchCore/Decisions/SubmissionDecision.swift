@@ -41,7 +41,7 @@ public struct SubmissionContext: Hashable, Sendable {
 public enum OnUnknown: String, Hashable, Sendable, CaseIterable {
     /// Send it again: at least once.
     case retry
-    /// Wait for a person: at most once.
+    /// Wait for an operator: at most once.
     case hold
     /// Give it up.
     case fail

@@ -18,7 +18,7 @@ public enum CommandJobState: String, LifecycleState {
     case queued
     /// Planned, at least in part.
     case running
-    /// Nothing more is sent until a person resumes it.
+    /// Nothing more is sent until an operator resumes it.
     case paused
     /// Every instance succeeded.
     case succeeded

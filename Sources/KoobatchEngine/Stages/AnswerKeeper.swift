@@ -124,7 +124,7 @@ extension Engine {
         }
         for rejected in intake.rejected {
             logger.error(
-                "An answer of an earlier daemon cannot be taken in; its line is kept for a person",
+                "An answer of an earlier daemon cannot be taken in; its line is kept for the operator",
                 metadata: [
                     LogKeys.reason: "\(rejected.reason)",
                     LogKeys.spoolLine: "\(rejected.line.prefix(4_000))",

@@ -1,7 +1,7 @@
 import GRDB
 public import KoobatchCore
 
-/// What a person can tell a job to do.
+/// What a user can tell a job to do.
 public enum JobControl: Hashable, Sendable {
     /// Nothing more is sent.
     case cancel

@@ -9,7 +9,7 @@ extension Store {
         public let waitingChunks: Int
         /// Chunks that were sent and whose results are awaited.
         public let inFlightChunks: Int
-        /// Chunks that wait for a person.
+        /// Chunks that wait for an operator.
         public let heldChunks: Int
 
         /// Creates counts.

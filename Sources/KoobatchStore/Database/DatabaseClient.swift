@@ -134,7 +134,7 @@ extension Database {
 extension StoreError {
     private static let checkPrefix = "CHECK constraint failed: "
 
-    /// What an error of SQLite says to a person.
+    /// What an error of SQLite says to a user.
     init(_ error: DatabaseError, path: String) {
         let message = error.message ?? "\(error)"
         switch error.resultCode {

@@ -112,7 +112,7 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
 }
 
 extension StoreError {
-    /// Whether a person must put files in order before the daemon is started again.
+    /// Whether an operator must put files in order before the daemon is started again.
     public var needsOperator: Bool {
         switch self {
         case .replaced, .gone, .strayLog, .damaged: true

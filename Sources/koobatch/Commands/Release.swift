@@ -6,7 +6,7 @@ struct Release: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends chunks on hold again.",
         discussion: """
-            A chunk of a job with on_unknown hold waits for a person when a request was sent \
+            A chunk of a job with on_unknown hold waits for an operator when a request was sent \
             and its answer lost: nobody knows whether its instances got the command. \
             Released, they get it, perhaps for the second time.
 

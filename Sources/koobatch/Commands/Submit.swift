@@ -93,7 +93,7 @@ struct Submit: AsyncParsableCommand {
 
     func run() async throws {
         try await reporting {
-            // Before the instances are read, which a person may be typing.
+            // Before the instances are read, which a user may be typing.
             let client = try common.client(for: .writing)
             var list = try source.read(with: InstanceListParser(format: inputFormat, column: column))
             if column == nil, let taken = list.column, !InstanceListParser.usualNames.contains(taken.lowercased()) {

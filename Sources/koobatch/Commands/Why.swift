@@ -11,7 +11,7 @@ struct Why: AsyncParsableCommand {
               koobatch why 7
               koobatch why 7 --all --json
 
-            A chunk on hold waits for a person: koobatch release sends it again, koobatch \
+            A chunk on hold waits for an operator: koobatch release sends it again, koobatch \
             give-up does not. Times are UTC.
             """
     )

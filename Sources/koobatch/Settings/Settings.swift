@@ -73,7 +73,7 @@ struct Settings: Sendable {
         return (settings, SettingsProblems.sorted(reader.problems))
     }
 
-    /// Reads where the database is, and nothing else: for a person who may not read the secrets.
+    /// Reads where the database is, and nothing else: for a user who may not read the secrets.
     ///
     /// The file is read only where neither the flag nor the environment names the database.
     ///

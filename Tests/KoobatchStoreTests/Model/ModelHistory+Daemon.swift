@@ -12,6 +12,7 @@ extension ModelHistory {
         driver.chunkSize = chunkSize
         try await driver.prepare()
         let new = try await newChunks()
+        if isFree { return nil }
         for id in jobs.keys {
             var ids = (new[id] ?? []).map(\.id)
             let moved =
@@ -26,6 +27,10 @@ extension ModelHistory {
     mutating func claim(_ places: Int) async throws -> String? {
         if let complaint = try await replan(chunkSize: driver.chunkSize) { return complaint }
         note("\(places)")
+        if isFree {
+            sent += try await driver.claim(places)
+            return nil
+        }
         // Few chunks in flight before the first acceptance, and jobs that are refused, have tests of their own.
         try await user.endSlowStarts()
         let claims = try await driver.turn(places: places).claims
@@ -96,6 +101,15 @@ extension ModelHistory {
         }
         // One that comes twice changes nothing the second time.
         if let again = answers.first, Bool.random(using: &random) { answers.append((again.claim, .lost, [])) }
+        if isFree {
+            answers.shuffle(using: &random)
+            // With what can be sent then.
+            sent += try await driver.turn(
+                answers.map { submission($0.claim, $0.outcome, $0.missing) },
+                places: Int.random(in: 0...2, using: &random)
+            ).claims
+            return nil
+        }
         note(answers.map { "\($0.claim.chunk.rawValue) \($0.outcome)" }.joined(separator: ", "))
         _ = try await driver.turn(answers.map { submission($0.claim, $0.outcome, $0.missing) })
         return try await take(answers)
@@ -153,10 +167,12 @@ extension ModelHistory {
         if Int.random(in: 0..<8, using: &random) == 0 { driver.now = driver.now + .seconds(700) }
         let isForgotten = Int.random(in: 0..<6, using: &random) == 0
         var answers: [PollAnswer] = []
-        // Results after the deadline have tests of their own.
-        try await user.user(
-            "UPDATE chunks SET next_poll_at = NULL WHERE state = 'finished' AND next_poll_at IS NOT NULL"
-        )
+        // Of results after the deadline the model does not know.
+        if !isFree {
+            try await user.user(
+                "UPDATE chunks SET next_poll_at = NULL WHERE state = 'finished' AND next_poll_at IS NOT NULL"
+            )
+        }
         for poll in try await driver.store.duePolls(at: driver.now, places: 5, busy: []).due {
             let salt = random.next()
             let report = try await driver.report(poll, user) { job in
@@ -172,7 +188,9 @@ extension ModelHistory {
             )
         }
         note("at \(driver.now)\(isForgotten ? ", forgotten" : ""): \(answers.map(\.poll.chunk.rawValue))")
+        if isFree, let again = answers.first { answers.append(again) }
         _ = try await driver.store.record(answers, schedule: schedule, at: driver.now)
+        if isFree { return nil }
         for answer in answers {
             guard let id = jobs.values.first(where: { $0.chunks.contains { $0.id == answer.poll.chunk.rawValue } })?.id,
                 let index = jobs[id]?.chunks.firstIndex(where: { $0.id == answer.poll.chunk.rawValue }),
@@ -191,6 +209,7 @@ extension ModelHistory {
     /// The daemon dies and another one starts; answers to the first may still come.
     mutating func recover() async throws -> String? {
         _ = try await driver.store.recover(rules: driver.rules, at: driver.now, generator: random)
+        if isFree { return nil }
         for id in jobs.keys.sorted() {
             for index in jobs[id]?.chunks.indices ?? 0..<0 where jobs[id]?.chunks[index].state == .submitting {
                 jobs[id]?.answer(index, .lost, due: driver.now, at: driver.now) { 0 }
@@ -207,6 +226,7 @@ extension ModelHistory {
 
     mutating func expire() async throws -> String? {
         _ = try await driver.store.expire(at: driver.now)
+        if isFree { return nil }
         for (id, job) in jobs where job.isOpen && job.expiresAt.map({ $0 <= driver.now }) ?? false {
             if !job.waiting.isEmpty || job.planned < job.names.count || job.runsAgain { jobs[id]?.stop(.expired) }
         }

@@ -2,11 +2,19 @@ import KoobatchCore
 import TestSupport
 import Testing
 
-/// The database against a model of the contract that is written without a look at it.
-@Suite("Steering", .database)
+/// Whatever the daemon, the API and people do in whatever order: the database against a model of the contract that is written
+/// without a look at it, and the story that its tables and views tell.
+@Suite("Histories", .database)
 struct ModelTests {
     /// Histories of one database; statements that are prepared once make the later ones cheap.
     private static let batch: UInt64 = 40
+
+    @Test("the stages that tests begin with tell a true story")
+    func stages() async throws {
+        let database = try TestDatabase.current()
+        try database.shell.rows(Stages.statements)
+        #expect(try await Audit.complaints(database.observer()) == [])
+    }
 
     @Test(
         "in any order, by anybody, does what the contract says and refuses what it forbids",

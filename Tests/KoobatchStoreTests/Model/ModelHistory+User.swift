@@ -26,28 +26,29 @@ extension ModelHistory {
         )
         do {
             let id = try await insert(job, canary)
-            if isRefused { return "the insert was not refused" }
+            if isRefused, !isFree { return "the insert was not refused" }
             jobs[id] = job.numbered(id)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-            if !isRefused { return "the insert was refused: \(error.message ?? "")" }
+            if !isRefused, !isFree { return "the insert was refused: \(error.message ?? "")" }
         }
         return nil
     }
 
     /// With parameters: preparing anew what fires so many triggers takes longer than running it.
-    private func insert(_ job: ModelJob, _ canary: Int?) async throws -> Int64 {
+    private mutating func insert(_ job: ModelJob, _ canary: Int?) async throws -> Int64 {
+        let isSerialized = isFree && Int.random(in: 0..<3, using: &random) == 0
         let names = "[\(job.names.map { "\"\($0)\"" }.joined(separator: ","))]"
         return try await user.writeWithoutTransaction { db in
             try db.cachedStatement(
                 sql: """
                     INSERT INTO command_jobs (command, instance_ids, run_at, canary, state, unique_key, priority, expires_at,
-                                              max_attempts, on_unknown, max_concurrency, max_errors)
-                    VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                              max_attempts, on_unknown, max_concurrency, max_errors, serialize_instances)
+                    VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(
                 arguments: [
                     names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts,
-                    job.onUnknown, job.maxConcurrency, job.maxErrors,
+                    job.onUnknown, job.maxConcurrency, job.maxErrors, isSerialized,
                 ]
             )
             return db.lastInsertedRowID
@@ -76,11 +77,12 @@ extension ModelHistory {
         let others = jobs.values.filter { $0.id != id }
         let allowed = job.allows(statement, others: others)
         let complaint = try await say("UPDATE command_jobs SET \(statement)", id, allowed: allowed)
-        if allowed { jobs[id]?.obey(statement) }
+        if allowed, !isFree { jobs[id]?.obey(statement) }
         return complaint
     }
 
     mutating func settle() async throws -> String? {
+        if isFree { return try await settleFreely() }
         let all = jobs.values.sorted { $0.id < $1.id }.flatMap { job in job.chunks.indices.map { (job.id, $0) } }
         let held = all.filter { jobs[$0.0]?.chunks[$0.1].state == .unknown }
         let isKind = !held.isEmpty && Bool.random(using: &random)
@@ -106,7 +108,9 @@ extension ModelHistory {
     mutating func delete() async throws -> String? {
         guard let id = jobs.keys.sorted().randomElement(using: &random), let job = jobs[id] else { return nil }
         let complaint = try await say("DELETE FROM command_jobs", id, allowed: job.isFinished)
-        if job.isFinished { jobs[id] = nil }
+        let isGone =
+            isFree ? try await user.rows("SELECT 1 FROM command_jobs WHERE id = \(id)").isEmpty : job.isFinished
+        if isGone { jobs[id] = nil }
         return complaint
     }
 }
