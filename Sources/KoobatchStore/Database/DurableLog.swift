@@ -29,6 +29,8 @@ final class DurableLog: Sendable {
         var waiting: [(commit: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
         var isSyncing = false
         var failure: (any Error)?
+
+        func isDurable(_ commit: UInt64) -> Bool { failure == nil && durable >= commit }
     }
 
     private let descriptor: Int32
@@ -63,13 +65,16 @@ final class DurableLog: Sendable {
     ///
     /// - Throws: what the sync throws, or has thrown before.
     func sync(_ commit: UInt64) async throws {
-        if state.withLock({ $0.failure == nil && $0.durable >= commit }) { return }
+        if state.withLock({ $0.isDurable(commit) }) { return }
         try await withCheckedThrowingContinuation { continuation in
-            let isFirst = state.withLock { state in
+            let (isDurable, isFirst) = state.withLock { state in
+                // A sync may have ended since.
+                if state.isDurable(commit) { return (true, false) }
                 state.waiting.append((commit, continuation))
                 defer { state.isSyncing = true }
-                return !state.isSyncing
+                return (false, !state.isSyncing)
             }
+            if isDurable { return continuation.resume() }
             if isFirst { queue.async { self.work() } }
         }
     }
