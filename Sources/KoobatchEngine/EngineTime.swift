@@ -32,7 +32,8 @@ public struct EngineTime: Sendable {
         wallClock: {
             Timestamp(millisecondsSinceEpoch: Int64((Date().timeIntervalSince1970 * 1_000).rounded(.down)))
         },
-        steadyClock: { ContinuousClock.now - start },
+        // The first to ask sets the start, before the time is read.
+        steadyClock: { start.duration(to: .now) },
         pause: { try await ContinuousClock().sleep(for: $0) }
     )
 

@@ -73,7 +73,8 @@ public struct Poller: Service {
 
     /// Asks for the results of a task, and puts the answer into the queue.
     func ask(_ poll: DuePoll) async {
-        var generator = SystemRandomNumberGenerator()
+        // Passed on by reference, a generator without size has ThreadSanitizer follow an address that is none.
+        var generator: any RandomNumberGenerator = SystemRandomNumberGenerator()
         let result: Result<TaskReport, ServiceFailure>
         do {
             result = .success(
