@@ -36,7 +36,7 @@ build() {
   Answer)
     core
     swiftc "${flags[@]}" -module-name Fuzz Tests/Fuzz/AnswerFuzz.swift \
-      $cloud/Answers/{Envelope,JSONScanner,JSONScanner+RawString,PlainText,QueryReader,Redactor,SubmissionReader}.swift \
+      $cloud/Answers/{Bytes,Envelope,JSONScanner,JSONScanner+RawString,PlainText,QueryReader,Redactor,SubmissionReader}.swift \
       "$out/KoobatchCore.o" -o "$out/Answer" ;;
   RetryAfter)
     core
