@@ -26,7 +26,7 @@ public enum CommandJobState: String, LifecycleState {
     case partial
     /// No instance succeeded.
     case failed
-    /// A person stopped it; what was in flight is still recorded.
+    /// An operator stopped it; what was in flight is still recorded.
     case cancelled
     /// `expires_at` passed before everything was submitted.
     case expired
