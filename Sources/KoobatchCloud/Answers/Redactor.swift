@@ -13,7 +13,7 @@ struct Redactor: Sendable {
 
     /// Whether the bytes hold the secret or its beginning as it is.
     func isIn(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        !secret.isEmpty && first(in: bytes, from: 0) != nil
+        first(in: bytes, from: 0) != nil
     }
 
     /// What has to be hidden in the strings of a JSON text: nothing where the secret is not in it and cannot come about by

@@ -32,23 +32,20 @@ struct CrashPoint: Hashable, CustomStringConvertible {
     /// Every place in a run whose steps were counted.
     static func all(of counts: [String: Int]) -> [CrashPoint] {
         counts.sorted { $0.key < $1.key }.flatMap { step, count in
-            (1...count).flatMap { kinds(of: step, number: $0) }
+            (1...count).flatMap { number in kinds(of: step) { number } }
         }
     }
 
     /// Before and after each step, with each loss: once, the how manyeth time by chance.
     static func each(of counts: [String: Int], using generator: inout SeededGenerator) -> [CrashPoint] {
         counts.sorted { $0.key < $1.key }.flatMap { step, count in
-            kinds(of: step, number: 0).map { kind in
-                let number = Int.random(in: 1...count, using: &generator)
-                return CrashPoint(step: step, moment: kind.moment, number: number, loss: kind.loss)
-            }
+            kinds(of: step) { Int.random(in: 1...count, using: &generator) }
         }
     }
 
-    private static func kinds(of step: String, number: Int) -> [CrashPoint] {
+    private static func kinds(of step: String, number: () -> Int) -> [CrashPoint] {
         Moment.allCases.flatMap { moment in
-            Loss.allCases.map { CrashPoint(step: step, moment: moment, number: number, loss: $0) }
+            Loss.allCases.map { CrashPoint(step: step, moment: moment, number: number(), loss: $0) }
         }
     }
 

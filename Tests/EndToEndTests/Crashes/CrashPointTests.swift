@@ -5,8 +5,8 @@ import Testing
 /// The program stopped at every step of its work, with and without a loss of power, against the journal of the simulator.
 ///
 /// `KOOBATCH_CRASH_POINTS` is at how many places each scenario is stopped, for each `on_unknown`: a number, `each` for every
-/// step once on both sides and with each loss, `all`, or a step such as `submit-write` for every place of it. `KOOBATCH_CRASH_SEED` repeats their choice, `KOOBATCH_CRASH_ONLY` is how the
-/// names of the scenarios begin.
+/// step once on both sides and with each loss, `all`, or a step such as `submit-write` for every place of it.
+/// `KOOBATCH_CRASH_SEED` repeats their choice, `KOOBATCH_CRASH_ONLY` is how the names of the scenarios begin.
 @Suite("Crash points")
 struct CrashPointTests {
     /// A scenario with one `on_unknown`.

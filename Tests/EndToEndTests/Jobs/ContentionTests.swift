@@ -92,11 +92,7 @@ struct ContentionTests {
         let truth = Truth(koobatch: koobatch)
         try truth.expectIntegrity()
         try truth.expectCountsAddUp()
-        let made = Set(
-            try koobatch.simulator.journal().filter(\.executed).flatMap { entry in
-                entry.jobs.map { [entry.task_id ?? "", $0[0], $0[1]] }
-            }
-        )
+        let made = Set(try koobatch.simulator.journal().filter(\.executed).flatMap(\.mappings))
         let stored = try koobatch.shell.mappings()
         #expect(!stored.isEmpty)
         #expect(stored.subtracting(made).isEmpty, "mappings that the simulator never made")
