@@ -34,25 +34,21 @@ extension ModelHistory {
         return nil
     }
 
-    /// With parameters: preparing anew what fires so many triggers takes longer than running it.
     private mutating func insert(_ job: ModelJob, _ canary: Int?) async throws -> Int64 {
         let isSerialized = isFree && Int.random(in: 0..<3, using: &random) == 0
         let names = "[\(job.names.map { "\"\($0)\"" }.joined(separator: ","))]"
-        return try await user.writeWithoutTransaction { db in
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO command_jobs (command, instance_ids, run_at, canary, state, unique_key, priority, expires_at,
-                                              max_attempts, on_unknown, max_concurrency, max_errors, serialize_instances)
-                    VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(
-                arguments: [
-                    names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts,
-                    job.onUnknown, job.maxConcurrency, job.maxErrors, isSerialized,
-                ]
-            )
-            return db.lastInsertedRowID
-        }
+        return try await statements.run(
+            """
+            INSERT INTO command_jobs (command, instance_ids, run_at, canary, state, unique_key, priority, expires_at,
+                                      max_attempts, on_unknown, max_concurrency, max_errors, serialize_instances)
+            VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts, job.onUnknown,
+                job.maxConcurrency, job.maxErrors, isSerialized,
+            ],
+            on: user
+        )
     }
 
     mutating func steer() async throws -> String? {

@@ -28,6 +28,7 @@ struct ModelHistory {
     private(set) var steps: [String] = []
     var driver: StoreDriver
     let user: DatabaseQueue
+    let statements = UserStatements()
     var random = SeededGenerator(seed: 0)
     var jobs: [Int64: ModelJob] = [:]
     /// Claims whose answers have not come; those to a daemon that died may still come.
@@ -160,7 +161,11 @@ struct ModelHistory {
     mutating func say(_ sql: String, _ id: Int64, allowed: Bool) async throws -> String? {
         note("\(sql) WHERE id = \(id)\(allowed || isFree ? "" : ", to be refused")")
         do {
-            try await user.user("\(sql) WHERE id = ?", [id])
+            // Its texts as parameters, so that few statements are to be prepared.
+            let parts = sql.split(separator: "'", omittingEmptySubsequences: false).enumerated()
+            let texts = parts.filter { !$0.offset.isMultiple(of: 2) }.map { String($0.element) }
+            let prepared = parts.map { $0.offset.isMultiple(of: 2) ? String($0.element) : "?" }.joined()
+            _ = try await statements.run("\(prepared) WHERE id = ?", StatementArguments(texts) + [id], on: user)
             return allowed || isFree ? nil : "it was not refused"
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
             let message = error.message ?? ""

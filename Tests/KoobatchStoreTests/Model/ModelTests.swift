@@ -7,7 +7,7 @@ import Testing
 @Suite("Histories", .database)
 struct ModelTests {
     /// Histories of one database; statements that are prepared once make the later ones cheap.
-    private static let batch: UInt64 = 40
+    private static let batch: UInt64 = 200
 
     @Test("the stages that tests begin with tell a true story")
     func stages() async throws {
@@ -18,7 +18,7 @@ struct ModelTests {
 
     @Test(
         "in any order, by anybody, does what the contract says and refuses what it forbids",
-        arguments: 0..<50 as Range<UInt64>
+        arguments: 0..<10 as Range<UInt64>
     )
     func random(batch: UInt64) async throws {
         var history = try ModelHistory(TestDatabase.current())
