@@ -58,6 +58,8 @@ extension Store {
         try await read { db in
             var due: [DuePoll] = []
             var next: Timestamp?
+            // A state as a parameter would be compared with the WHERE of the partial indexes, so that SQLite would prepare the
+            // statement anew whenever it changes.
             for state in [ChunkState.submitted, .finished] {
                 due += try Self.polls(state, at: now, places: places - due.count, busy: busy, db)
                 if due.count >= places { return (due, nil) }
@@ -66,12 +68,12 @@ extension Store {
                         sql: """
                             SELECT min(next_poll_at)
                               FROM chunks
-                             WHERE state = ?
+                             WHERE state = '\(state.rawValue)'
                                AND next_poll_at IS NOT NULL
                                AND next_poll_at > ?
                             """
                     ),
-                    arguments: [state, now]
+                    arguments: [now]
                 )
                 next = [next, later].compactMap(\.self).min()
             }
@@ -92,14 +94,14 @@ extension Store {
                 sql: """
                     SELECT id, command_job_id, task_id
                       FROM chunks
-                     WHERE state = ?
+                     WHERE state = '\(state.rawValue)'
                        AND next_poll_at IS NOT NULL
                        AND next_poll_at <= ?
                      ORDER BY next_poll_at
                      LIMIT ?
                     """
             ),
-            arguments: [state, now, places + busy.count]
+            arguments: [now, places + busy.count]
         )
         var due: [DuePoll] = []
         while due.count < places, let row = try rows.next() {
