@@ -41,55 +41,56 @@ extension Journal.Entry {
 
     /// Writes the entry as one line of JSON.
     func write(number: Int, to buffer: inout ByteBuffer, identifiers: IdentifierScheme) {
-        buffer.writeString(#"{"n":\#(number),"at":"\#(at.formatted(.milliseconds))","request_id":"#)
-        Self.write(text.requestIDBytes, to: &buffer)
-        buffer.writeStaticString(#","command":"#)
-        Self.write(text.commandBytes, to: &buffer)
-        buffer.writeStaticString(#","instance_ids":["#)
-        writeElements(to: &buffer) { _, id, buffer in
-            Self.write(id, to: &buffer)
+        var line = Array(#"{"n":\#(number),"at":"\#(at.formatted(.milliseconds))","request_id":"#.utf8)
+        Self.append(text.requestIDBytes, to: &line)
+        line += #","command":"#.utf8
+        Self.append(text.commandBytes, to: &line)
+        line += #","instance_ids":["#.utf8
+        appendElements(to: &line) { _, id, line in
+            Self.append(id, to: &line)
         }
-        buffer.writeString(#"],"executed":\#(receipt != nil),"task_id":"#)
-        Self.write(receipt.map { Array(identifiers.task($0.task).text.utf8)[...] }, to: &buffer)
-        buffer.writeStaticString(#","jobs":["#)
+        line += #"],"executed":\#(receipt != nil),"task_id":"#.utf8
+        Self.append(receipt.map { Array(identifiers.task($0.task).text.utf8)[...] }, to: &line)
+        line += #","jobs":["#.utf8
         if let receipt {
-            writeElements(to: &buffer) { index, id, buffer in
-                buffer.writeStaticString("[")
-                Self.write(id, to: &buffer)
-                buffer.writeStaticString(#",""#)
-                buffer.writeIdentifier(identifiers.job(receipt.firstJob + index))
-                buffer.writeStaticString(#""]"#)
+            appendElements(to: &line) { index, id, line in
+                line.append(UInt8(ascii: "["))
+                Self.append(id, to: &line)
+                line.append(UInt8(ascii: ","))
+                Self.append(Array(identifiers.job(receipt.firstJob + index).text.utf8)[...], to: &line)
+                line.append(UInt8(ascii: "]"))
             }
         }
-        buffer.writeString(#"],"answer":"\#(answer)","error_code":"#)
-        Self.write((errorCode?.utf8).map { Array($0)[...] }, to: &buffer)
-        buffer.writeStaticString(#","fault":"#)
-        Self.write((fault?.rawValue.utf8).map { Array($0)[...] }, to: &buffer)
-        buffer.writeStaticString("}\n")
+        line += #"],"answer":"\#(answer)","error_code":"#.utf8
+        Self.append((errorCode?.utf8).map { Array($0)[...] }, to: &line)
+        line += #","fault":"#.utf8
+        Self.append((fault?.rawValue.utf8).map { Array($0)[...] }, to: &line)
+        line += "}\n".utf8
+        buffer.writeBytes(line)
     }
 
-    private func writeElements(
-        to buffer: inout ByteBuffer,
-        _ write: (Int, ArraySlice<UInt8>, inout ByteBuffer) -> Void
+    private func appendElements(
+        to line: inout [UInt8],
+        _ append: (Int, ArraySlice<UInt8>, inout [UInt8]) -> Void
     ) {
         var index = 0
         text.forEachInstance { id in
             if index > 0 {
-                buffer.writeStaticString(",")
+                line.append(UInt8(ascii: ","))
             }
-            write(index, id, &buffer)
+            append(index, id, &line)
             index += 1
         }
     }
 
-    private static func write(_ text: ArraySlice<UInt8>?, to buffer: inout ByteBuffer) {
+    private static func append(_ text: ArraySlice<UInt8>?, to line: inout [UInt8]) {
         guard let text else {
-            buffer.writeStaticString("null")
+            line += "null".utf8
             return
         }
-        buffer.writeStaticString("\"")
-        buffer.writeBytes(text)
-        buffer.writeStaticString("\"")
+        line.append(UInt8(ascii: "\""))
+        line += text
+        line.append(UInt8(ascii: "\""))
     }
 }
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Requests signed with an access key")
+@Suite("Requests signed with an access key", .programs)
 struct AccessKeyTests {
     private static let key = "ACCESSKEY0123456789"
     private static let secret = "the-secret-half-of-the-access-key"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Credentials that the API refuses")
+@Suite("Credentials that the API refuses", .programs)
 struct CredentialTests {
     private static let password = ["method: password", "user: sim-user", "domain: sim-domain", "project: sim-project"]
 

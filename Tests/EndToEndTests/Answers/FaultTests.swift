@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Under faults of the API")
+@Suite("Under faults of the API", .programs)
 struct FaultTests {
     /// A fault of the simulator, as its plan has it, and how long requests may take.
     struct Fault: CustomTestStringConvertible {

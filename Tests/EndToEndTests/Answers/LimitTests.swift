@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The absence of the API")
+@Suite("The absence of the API", .programs)
 struct LimitTests {
     @Test("an endpoint that is down is probed, and no chunk fails for it")
     func outage() throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The way to the API")
+@Suite("The way to the API", .programs)
 struct NetworkTests {
     private let koobatch: Koobatch
 

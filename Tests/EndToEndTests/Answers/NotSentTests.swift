@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A request that was never sent")
+@Suite("A request that was never sent", .programs)
 struct NotSentTests {
     /// Why no connection comes about.
     enum Obstacle: String, CaseIterable, CustomTestStringConvertible {
@@ -102,6 +102,7 @@ struct NotSentTests {
         let log = folder.appending(path: "server.log")
         try Data().write(to: log)
         let output = try FileHandle(forWritingTo: log)
+        let changes = FileChanges(log.path)
         let server = try Command(
             [Obstacle.openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www"],
             output: output.fileDescriptor,
@@ -110,6 +111,7 @@ struct NotSentTests {
         let deadline = ContinuousClock.now + .seconds(30)
         var said = ""
         while said.firstMatch(of: /ACCEPT .*:\d+\n/) == nil, server.isRunning, ContinuousClock.now < deadline {
+            changes.wait()
             said = try String(contentsOf: log, encoding: .utf8)
         }
         let port = try #require(said.firstMatch(of: /ACCEPT .*:(\d+)\n/)?.1, "openssl said: \(said)")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("What an error policy says counts before a request follows")
+@Suite("What an error policy says counts before a request follows", .programs)
 struct PolicyTests {
     @Test("where nothing can succeed single requests probe, with growing pauses, and no attempt is charged")
     func stop() throws {

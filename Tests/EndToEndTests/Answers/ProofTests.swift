@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What an answer proves, end to end: nothing is taken for more than it says.
-@Suite("An answer that is not the API's verdict")
+@Suite("An answer that is not the API's verdict", .programs)
 struct ProofTests {
     /// An answer after the act, as the simulator's fault plan has it.
     struct AfterAct: CustomTestStringConvertible {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Refused instances")
+@Suite("Refused instances", .programs)
 struct RefusalTests {
     private static func refusal(_ code: String, _ message: String, times: Int? = nil) -> String {
         let times = times.map { #", "times": \#($0)"# } ?? ""

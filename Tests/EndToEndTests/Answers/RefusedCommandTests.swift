@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A refused command, late results, and one job at a time on an instance")
+@Suite("A refused command, late results, and one job at a time on an instance", .programs)
 struct RefusedCommandTests {
     @Test("a command that the API refuses pauses its job of 10,000 instances after at most 70 requests")
     func refusedCommand() throws {

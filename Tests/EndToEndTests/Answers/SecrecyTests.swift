@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Secrets")
+@Suite("Secrets", .programs)
 struct SecrecyTests {
     /// The ways to prove who asks, each with a secret that is refused first and one that is accepted.
     enum Method: String, CaseIterable {

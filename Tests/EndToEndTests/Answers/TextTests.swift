@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the API sends as text, from its answer to the terminal.
-@Suite("Texts of the API")
+@Suite("Texts of the API", .programs)
 struct TextTests {
     private struct Plan: Encodable {
         struct Rule: Encodable {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("An API that throttles")
+@Suite("An API that throttles", .programs)
 struct ThrottlingTests {
     private static func throttled(_ retryAfter: String) -> String {
         #"{"rules": [{"on": "submit", "kind": "status", "status": 429, "retry_after": "\#(retryAfter)", "times": 1}]}"#

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A request that was sent and whose answer was lost")
+@Suite("A request that was sent and whose answer was lost", .programs)
 struct UnknownOutcomeTests {
     /// How the answer is lost; in each case the API has acted.
     enum Loss: String, CaseIterable, CustomTestStringConvertible {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The subcommands for people, beside a database without a daemon.
-@Suite
+@Suite(.programs)
 struct CommandTests {
     private let line: CommandLine
 

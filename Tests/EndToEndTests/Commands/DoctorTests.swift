@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Doctor, backup and prune")
+@Suite("Doctor, backup and prune", .programs)
 struct DoctorTests {
     private struct Finding: Decodable {
         let level: String

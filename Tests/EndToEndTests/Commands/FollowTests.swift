@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The subcommands for people, beside a daemon.
-@Suite
+@Suite(.programs)
 struct FollowTests {
     private static let phones = ["submit", "--command", "ls -l /system", "--wait", "--instances"]
 
@@ -11,15 +11,6 @@ struct FollowTests {
         let child = try koobatch.program(arguments)
         let status = child.wait()
         return (status, try child.output, try child.errors)
-    }
-
-    /// Blocks until a program has said something on stderr.
-    private func waitForWords(of child: ChildProcess, containing words: String) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try !child.errors.contains(words) {
-            let said = try child.errors
-            try #require(child.isRunning && ContinuousClock.now < deadline, "it said: \(said)")
-        }
     }
 
     @Test func `submit waits for a job that succeeds, and exits 0`() throws {
@@ -65,7 +56,7 @@ struct FollowTests {
     @Test func `submit says that no daemon runs while it waits, and the job goes on after Ctrl-C`() throws {
         let koobatch = try Koobatch()
         let child = try koobatch.program(Self.phones + ["a,b"])
-        try waitForWords(of: child, containing: "the daemon is not running; start it with: systemctl start koobatch")
+        try child.waitUntilItSays("the daemon is not running; start it with: systemctl start koobatch")
         child.signal(SIGINT)
         #expect(child.wait() == 130)
         let errors = try child.errors

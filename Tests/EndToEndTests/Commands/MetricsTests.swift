@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Metrics of the program")
+@Suite("Metrics of the program", .programs)
 struct MetricsTests {
     private let koobatch: Koobatch
 

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("koobatch prune on a terminal")
+@Suite("koobatch prune on a terminal", .programs)
 struct PruneTests {
     /// A database with one job that finished long ago.
     private func commandLine() throws -> CommandLine {

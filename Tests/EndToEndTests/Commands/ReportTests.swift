@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The report of the program")
+@Suite("The report of the program", .programs)
 struct ReportTests {
     private let koobatch: Koobatch
 

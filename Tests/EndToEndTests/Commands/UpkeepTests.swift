@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The subcommands that look after the database.
-@Suite
+@Suite(.programs)
 struct UpkeepTests {
     private let line: CommandLine
     private let folder: TemporaryDirectory

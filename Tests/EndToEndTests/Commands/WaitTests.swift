@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Waiting for a job that does not go on by itself")
+@Suite("Waiting for a job that does not go on by itself", .programs)
 struct WaitTests {
     private static let timeout = ["--wait-timeout", "60s"]
 

@@ -7,7 +7,7 @@ import Testing
 /// `KOOBATCH_CRASH_POINTS` is at how many places each scenario is stopped, for each `on_unknown`: a number, `each` for every
 /// step once on both sides and with each loss, `all`, or a step such as `submit-write` for every place of it.
 /// `KOOBATCH_CRASH_SEED` repeats their choice, `KOOBATCH_CRASH_ONLY` is how the names of the scenarios begin.
-@Suite("Crash points")
+@Suite("Crash points", .programs)
 struct CrashPointTests {
     /// A scenario with one `on_unknown`.
     struct Case: Sendable, CustomTestStringConvertible {

@@ -46,7 +46,7 @@ extension CrashScenario {
                 try scene.insert(8)
             },
             meanwhile: { scene, daemon in
-                try scene.follow(daemon) { $0.contains("Job deleted") && Self.isFinished(2, $0) }
+                try daemon.follow { $0.contains("Job deleted") && Self.isFinished(2, $0) }
                 daemon.signal(SIGTERM)
             }
         ),
@@ -62,7 +62,7 @@ extension CrashScenario {
                 try scene.insert(24)
             },
             meanwhile: { scene, daemon in
-                try scene.follow(daemon) { $0.contains("Answers are kept in a file") }
+                try daemon.follow { $0.contains("Answers are kept in a file") }
                 daemon.signal(SIGTERM)
             },
             afterwards: { try $0.koobatch.shell.run("DROP INDEX IF EXISTS mine;") }

@@ -60,7 +60,7 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
                     try scene.insert(40, prefix: "c")
                 },
                 meanwhile: { scene, daemon in
-                    try scene.follow(daemon) { $0.contains("Job started") }
+                    try daemon.follow { $0.contains("Job started") }
                     try scene.run(
                         """
                         UPDATE command_jobs SET state = 'paused' WHERE id = 1 AND state = 'running';
@@ -68,7 +68,7 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
                         """,
                         beside: daemon
                     )
-                    try scene.follow(daemon) { $0.contains("Job paused") || Self.isFinished(1, $0) }
+                    try daemon.follow { $0.contains("Job paused") || Self.isFinished(1, $0) }
                     try scene.run(
                         "UPDATE command_jobs SET state = 'running' WHERE id = 1 AND state = 'paused';",
                         beside: daemon
@@ -83,7 +83,7 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
                 faults: #"{"rules": [{"kind": "delay", "seconds": 0.1}]}"#,
                 prepare: { try $0.insert(64) },
                 meanwhile: { scene, daemon in
-                    try scene.follow(daemon) { $0.contains("Job started") }
+                    try daemon.follow { $0.contains("Job started") }
                     daemon.signal(SIGTERM)
                 }
             ),
@@ -115,7 +115,7 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
 extension CrashScene {
     /// Has the daemon end once a job has finished.
     func end(_ daemon: ChildProcess, after job: Int) throws {
-        try follow(daemon) { CrashScenario.isFinished(job, $0) }
+        try daemon.follow { CrashScenario.isFinished(job, $0) }
         daemon.signal(SIGTERM)
     }
 }

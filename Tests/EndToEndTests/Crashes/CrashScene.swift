@@ -66,24 +66,6 @@ final class CrashScene {
         try shell.run(statements)
     }
 
-    /// Blocks until a program has logged something, or has ended.
-    func follow(_ child: ChildProcess, until isSaid: (String) -> Bool) throws {
-        let changes = DatabaseChanges(database: child.errorURL.path)
-        let deadline = ContinuousClock.now + .seconds(60)
-        while child.isRunning, try !isSaid(child.errors) {
-            if ContinuousClock.now > deadline {
-                let said = try child.errors
-                child.signal(SIGKILL)
-                throw Stuck(description: "the scenario does not come to its end: \(said.suffix(2_000))")
-            }
-            changes.wait()
-        }
-    }
-
-    struct Stuck: Error, CustomStringConvertible {
-        let description: String
-    }
-
     /// Runs the daemon until nothing can move any more without a person, but for jobs that are paused, which are resumed.
     ///
     /// - Returns: the reasons for which jobs were paused.

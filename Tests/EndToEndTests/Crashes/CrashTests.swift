@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `KOOBATCH_KILLS` sets how often the daemon is stopped at random, with each kind of loss.
-@Suite("Crashes and the end of the daemon")
+@Suite("Crashes and the end of the daemon", .programs)
 struct CrashTests {
     private static let kills = ProcessInfo.processInfo.environment["KOOBATCH_KILLS"].flatMap(Int.init)
     private static let settings = """
@@ -24,7 +24,7 @@ struct CrashTests {
         var generator = SeededGenerator(seed: Koobatch.seed)
         print("KOOBATCH_TEST_SEED=\(Koobatch.seed) KOOBATCH_KILLS=\(kills)")
         // Also of files that are made anew.
-        let changes = DatabaseChanges(database: koobatch.folder.path)
+        let changes = FileChanges(koobatch.folder.path)
         for round in 0..<kills {
             let unknown = ["retry", "hold", "retry"][round % 3]
             _ = try koobatch.insert(

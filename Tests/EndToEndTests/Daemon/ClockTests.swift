@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The wall clock of the daemon's process is set, both ways.
-@Suite("A system clock that is set")
+@Suite("A system clock that is set", .programs)
 struct ClockTests {
     private static let year = Duration.seconds(400 * 86_400)
     private static let isAhead = "SELECT julianday(heartbeat_at) > julianday('now') + 399 FROM daemon"

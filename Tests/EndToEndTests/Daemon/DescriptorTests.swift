@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The limit of open files")
+@Suite("The limit of open files", .programs)
 struct DescriptorTests {
     private let koobatch: Koobatch
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Under a service manager")
+@Suite("Under a service manager", .programs)
 struct ServiceTests {
     /// A daemon that tells a socket of the test's own what systemd would hear.
     private final class Service {

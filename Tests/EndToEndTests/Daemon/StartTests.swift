@@ -3,7 +3,7 @@ import KoobatchMigrations
 import TestSupport
 import Testing
 
-@Suite("Starting the program")
+@Suite("Starting the program", .programs)
 struct StartTests {
     @Test("every problem of the configuration is reported at once, with exit status 78")
     func badConfiguration() throws {
@@ -50,7 +50,7 @@ struct StartTests {
         let koobatch = try Koobatch()
         let lock = koobatch.shell.database + ".lock"
         _ = FileManager.default.createFile(atPath: lock, contents: nil)
-        let changes = DatabaseChanges(database: lock)
+        let changes = FileChanges(lock)
         // Keeps the start waiting, once it has written its name into the lock file.
         let (input, output) = (Pipe.notInherited(), Pipe.notInherited())
         let holder = try Command(

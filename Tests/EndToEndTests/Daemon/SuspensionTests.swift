@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The process of the daemon stands still for a while: SIGSTOP, a frozen cgroup, a paused virtual machine.
-@Suite("A daemon that is suspended")
+@Suite("A daemon that is suspended", .programs)
 struct SuspensionTests {
     @Test(
         "beyond the time limit of its requests reads the answers that came meanwhile, and repeats nothing",

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A log that nobody reads")
+@Suite("A log that nobody reads", .programs)
 struct UnreadLogTests {
     /// A FIFO with both of its ends, as a service manager holds them.
     private final class Pipe {

@@ -5,7 +5,7 @@ import Testing
 ///
 /// `KOOBATCH_FUZZ_SEED` repeats a run: the n-th answer about the same instances is the same whatever else goes on.
 /// `KOOBATCH_FUZZ_ROUNDS` sets how long it runs; a round takes some four seconds.
-@Suite("Exchanges that nobody should have, ExchangeFuzz")
+@Suite("Exchanges that nobody should have, ExchangeFuzz", .programs)
 struct ExchangeFuzzTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let roundsOfRun = 6

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Each rule of the fuzzer is seen to fail: a check that cannot fail checks nothing.
-@Suite("The rules of ExchangeFuzz")
+@Suite("The rules of ExchangeFuzz", .programs)
 struct ExchangeInvariantTests {
     /// A job that was submitted and finished while the server behaved well.
     private func finished(onUnknown: String) throws -> ExchangeRun {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The files of the database under a daemon", .timeLimit(.minutes(5)))
+@Suite("The files of the database under a daemon", .programs)
 struct DatabaseFileTests {
     @Test(
         "that are moved, deleted or replaced end it within seconds, with a status after which systemd leaves it",

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Triggers and indexes that a user has put on the tables of koobatch.
-@Suite("Rules that a user has added to the database")
+@Suite("Rules that a user has added to the database", .programs)
 struct ForeignRulesTests {
     private let koobatch: Koobatch
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A restored database", .timeLimit(.minutes(5)))
+@Suite("A restored database", .programs)
 struct RestoreTests {
     private static let settings = """
         submit: {chunk_size: 8}

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Answers that the database does not take")
+@Suite("Answers that the database does not take", .programs)
 struct SpoolTests {
     /// A daemon whose two requests are answered after somebody else has taken the write lock.
     private struct Scene {
@@ -174,7 +174,7 @@ extension Koobatch {
 
     /// Blocks until the spool has so many lines.
     func waitForSpool(lines count: Int, within limit: Duration = .seconds(60)) throws {
-        let changes = DatabaseChanges(database: folder.path)
+        let changes = FileChanges(folder.path)
         let deadline = ContinuousClock.now + limit
         while try spooledLines().count < count {
             try #require(ContinuousClock.now < deadline, "fewer than \(count) answers are spooled within \(limit)")

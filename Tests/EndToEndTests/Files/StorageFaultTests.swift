@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Faults of the storage beneath the database: what the operator is told, and that nothing is lost or repeated.
-@Suite("Faults of the storage")
+@Suite("Faults of the storage", .programs)
 struct StorageFaultTests {
     private static let settings = "\(Koobatch.eager)\nshutdown: {grace: 4}"
 
@@ -25,18 +25,6 @@ struct StorageFaultTests {
         #expect(!FileManager.default.fileExists(atPath: koobatch.spool))
     }
 
-    /// Blocks until the daemon has said something.
-    private func wait(for koobatch: Koobatch, toSay text: String) throws {
-        let changes = DatabaseChanges(database: koobatch.folder.path)
-        let deadline = ContinuousClock.now + .seconds(60)
-        let daemon = try #require(koobatch.daemon)
-        while try !daemon.errors.contains(text) {
-            let said = try daemon.errors
-            try #require(ContinuousClock.now < deadline, "it does not say \(text): \(said)")
-            changes.wait()
-        }
-    }
-
     @Test(
         "as a full disk or a failing one are told, and an answer waits until they are over",
         arguments: [
@@ -51,10 +39,10 @@ struct StorageFaultTests {
         try koobatch.start(environment: disk.environment)
         try inFlight(koobatch)
         try disk.fail([call], on: "-wal", with: error)
-        try wait(for: koobatch, toSay: said)
+        try #require(koobatch.daemon).waitUntilItSays(said)
         try koobatch.waitForSpool(lines: 1)
         try disk.mend()
-        try wait(for: koobatch, toSay: "The database works again")
+        try #require(koobatch.daemon).waitUntilItSays("The database works again")
         try expectDoneOnce(koobatch)
     }
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Several people at once, and the daemon.
-@Suite("Contention")
+@Suite("Contention", .programs)
 struct ContentionTests {
     private static let statements = [
         "UPDATE command_jobs SET state = 'paused' WHERE id = #",

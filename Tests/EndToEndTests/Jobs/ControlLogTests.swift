@@ -2,21 +2,20 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The log of jobs that stop")
+@Suite("The log of jobs that stop", .programs)
 struct ControlLogTests {
     /// Blocks until the daemon has logged a line with the words; returns its level, job and reason.
     private func line(_ koobatch: Koobatch, _ words: String, job: Int) throws -> [String] {
-        let daemon = try #require(koobatch.daemon)
-        let deadline = ContinuousClock.now + .seconds(30)
-        while true {
-            for text in try daemon.errors.split(separator: "\n") where text.hasSuffix("}") {
+        var found: [String]?
+        try #require(koobatch.daemon).follow { said in
+            for text in said.split(separator: "\n") where text.hasSuffix("}") {
                 let line = try JSONDecoder().decode([String: String].self, from: Data(text.utf8))
                 guard line["message"]?.hasPrefix(words) == true, line["command_job.id"] == "\(job)" else { continue }
-                return [line["level"] ?? "", line["command_job.state_reason"] ?? ""]
+                found = [line["level"] ?? "", line["command_job.state_reason"] ?? ""]
             }
-            let said = try daemon.errors
-            try #require(ContinuousClock.now < deadline, "no \(words) in: \(said)")
+            return found != nil
         }
+        return try #require(found, "no \(words)")
     }
 
     private func set(_ koobatch: Koobatch, _ job: Int, _ state: String) throws {

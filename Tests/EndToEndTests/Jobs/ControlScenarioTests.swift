@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A rollout steered with nothing but the shell: what the simulator was asked to do is the judge.
-@Suite("Control")
+@Suite("Control", .programs)
 struct ControlScenarioTests {
     private static let settings = """
         submit: {max_in_flight: 4}

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The main job, with the real programs and the sqlite3 shell")
+@Suite("The main job, with the real programs and the sqlite3 shell", .programs)
 struct MainJobTests {
     @Test("a job is sent in exactly ⌈n/32⌉ requests", arguments: [1, 31, 32, 33, 64, 1_000, 100_000])
     func exactRequests(instances: Int) throws {

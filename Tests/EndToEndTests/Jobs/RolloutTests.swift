@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The columns that make a rollout careful, from the insert to the end and across the death of the daemon.
-@Suite("Rollout")
+@Suite("Rollout", .programs)
 struct RolloutTests {
     private static let settings = """
         submit: {max_in_flight: 4}

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Each rule of the soak is seen to fail: a check that cannot fail checks nothing.
-@Suite("The rules of a soak")
+@Suite("The rules of a soak", .programs)
 struct SoakLedgerTests {
     private let koobatch: Koobatch
     private var ledger = SoakLedger()

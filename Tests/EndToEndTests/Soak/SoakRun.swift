@@ -27,7 +27,7 @@ final class SoakRun {
     let kind: Kind
     let koobatch: Koobatch
     let clock: ShiftedClock
-    let changes: DatabaseChanges
+    let changes: FileChanges
     var dice: Dice
     var ledger = SoakLedger()
     /// How often each thing was done.
@@ -41,7 +41,7 @@ final class SoakRun {
         dice = Dice(seed: seed, subject: kind.rawValue)
         koobatch = try Koobatch(settings: Self.settings)
         clock = try ShiftedClock()
-        changes = DatabaseChanges(database: koobatch.shell.database)
+        changes = FileChanges(database: koobatch.shell.database)
         try koobatch.start(environment: clock.environment, hasOwnClock: true)
     }
 

@@ -5,7 +5,7 @@ import Testing
 ///
 /// `KOOBATCH_SOAK_SECONDS` says how long; `make soak` sets it. `KOOBATCH_SOAK_SEED` repeats the choices of a run, though not the
 /// moments at which they are made.
-@Suite("A soak")
+@Suite("A soak", .programs)
 struct SoakTests {
     private static let environment = ProcessInfo.processInfo.environment
 

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A program of this package that a test starts, signals and waits for.
 final class ChildProcess {
@@ -42,6 +43,33 @@ final class ChildProcess {
     /// What it has said on stderr so far.
     var errors: String {
         get throws { String(decoding: try Data(contentsOf: errorURL), as: UTF8.self) }
+    }
+
+    /// Blocks until what it has said on stderr fulfils a condition, or it has ended; returns what it has said.
+    ///
+    /// - Parameter isOutput: whether what it prints on stdout is meant.
+    @discardableResult
+    func follow(
+        isOutput: Bool = false,
+        within limit: Duration = .seconds(60),
+        until isSaid: (String) throws -> Bool
+    ) throws -> String {
+        let url = isOutput ? outputURL : errorURL
+        let changes = FileChanges(url.path)
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let hasEnded = !isRunning
+            let said = String(decoding: try Data(contentsOf: url), as: UTF8.self)
+            if try isSaid(said) || hasEnded { return said }
+            try #require(ContinuousClock.now < deadline, "it has only said: \(said.suffix(2_000))")
+            changes.wait()
+        }
+    }
+
+    /// Blocks until it has said something on stderr, which it must before it ends.
+    func waitUntilItSays(_ text: String, within limit: Duration = .seconds(60)) throws {
+        let said = try follow(within: limit) { $0.contains(text) }
+        #expect(said.contains(text), "\(said)")
     }
 
     func signal(_ number: Int32) {

@@ -45,6 +45,8 @@ extension Koobatch {
         let deadline = ContinuousClock.now + limit
         while try simulator.journal().count < count {
             try #require(ContinuousClock.now < deadline, "fewer than \(count) submissions within \(limit)")
+            // Each is claimed before it is sent.
+            changes.wait()
         }
     }
 

@@ -30,18 +30,3 @@ extension Koobatch {
         return try result.get()
     }
 }
-
-extension ChildProcess {
-    /// Blocks until it has said something on stderr, or has ended.
-    func waitUntilItSays(_ text: String, within limit: Duration = .seconds(60)) throws {
-        let deadline = ContinuousClock.now + limit
-        while try !errors.contains(text), isRunning {
-            let said = try errors
-            try #require(ContinuousClock.now < deadline, "it does not say \(text): \(said)")
-            var none = pollfd()
-            poll(&none, 0, 50)
-        }
-        let said = try errors
-        #expect(said.contains(text), "\(said)")
-    }
-}

@@ -12,7 +12,7 @@ final class Koobatch {
     let simulator: SimulatorProcess
     let shell: SQLiteShell
     private(set) var daemon: ChildProcess?
-    private let changes: DatabaseChanges
+    let changes: FileChanges
 
     /// Starts a simulator and creates the database.
     ///
@@ -39,7 +39,7 @@ final class Koobatch {
         let status = migrate.wait()
         let said = try migrate.errors
         try #require(status == 0, "\(said)")
-        changes = DatabaseChanges(database: shell.database)
+        changes = FileChanges(database: shell.database)
     }
 
     deinit {

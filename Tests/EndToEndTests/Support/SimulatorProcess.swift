@@ -29,9 +29,7 @@ final class SimulatorProcess {
             ["--port", "0", "--token", Koobatch.token, "--seed", "\(Koobatch.seed)"] + arguments,
             in: folder
         )
-        var line = ""
-        let deadline = ContinuousClock.now + .seconds(30)
-        while !line.contains("\n"), child.isRunning, ContinuousClock.now < deadline { line = try child.output }
+        let line = try child.follow(isOutput: true) { $0.contains("\n") }
         let address = line.split(separator: " ").first { $0.hasPrefix("http://") }
         let said = try child.errors
         endpoint = String(try #require(address, "the simulator said: \(line) \(said)"))

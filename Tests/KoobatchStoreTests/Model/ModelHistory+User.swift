@@ -44,7 +44,8 @@ extension ModelHistory {
             VALUES ('id', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
-                names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts, job.onUnknown,
+                names, job.runAt, canary, job.state, job.key, job.priority, job.expiresAt, job.maxAttempts,
+                job.onUnknown,
                 job.maxConcurrency, job.maxErrors, isSerialized,
             ],
             on: user

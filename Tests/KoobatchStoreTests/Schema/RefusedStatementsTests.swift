@@ -5,12 +5,15 @@ import Testing
 /// Statements of users that the schema refuses, with what the stock shell prints about each.
 @Suite("Refused statements", .database)
 struct RefusedStatementsTests {
+    /// A database with something of everything.
+    private static let full = Result { try TestDatabase.contents(after: Stages.statements) }
+
     @Test("are refused with a message that names the column, and change nothing", arguments: Self.table)
     func refused(_ refusal: Refusal) throws {
-        let shell = try TestDatabase.current().shell
+        let database = try TestDatabase(contents: Self.full.get())
+        let shell = database.shell
         let outcome = try shell.outcome(
             of: """
-                \(Stages.statements)
                 .dump
                 .print ---
                 .bail off
@@ -22,6 +25,7 @@ struct RefusedStatementsTests {
         let dumps = outcome.output.components(separatedBy: "---\n")
         try #require(dumps.count == 2)
         #expect(dumps[0] == dumps[1])
+        withExtendedLifetime(database) {}
     }
 
     @Test("undo nothing but themselves inside a transaction of the user")

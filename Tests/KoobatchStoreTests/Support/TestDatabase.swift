@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import KoobatchCore
 import KoobatchStore
@@ -13,12 +14,27 @@ struct TestDatabase: Sendable {
     let path: String
     let shell: SQLiteShell
 
-    init() throws {
+    /// A new database as `koobatch migrate` leaves it.
+    private static let migrated = Result {
+        let directory = try TemporaryDirectory()
+        try Store.migrate(path: directory.path("koobatch.db"))
+        return try Data(contentsOf: directory.url.appending(path: "koobatch.db"))
+    }
+
+    /// - Parameter contents: those of the file; `nil` is a new database.
+    init(contents: Data? = nil) throws {
         directory = try TemporaryDirectory()
         path = directory.path("koobatch.db")
         // As a user's is: it waits for no lock.
         shell = SQLiteShell(database: path, busyTimeout: 0)
-        try Store.migrate(path: path)
+        try (contents ?? Self.migrated.get()).write(to: directory.url.appending(path: "koobatch.db"))
+    }
+
+    /// The contents of the file, with a new database after statements that a user types.
+    static func contents(after statements: String) throws -> Data {
+        let database = try TestDatabase()
+        try database.shell.rows(statements)
+        return try Data(contentsOf: database.directory.url.appending(path: "koobatch.db"))
     }
 
     static func current() throws -> TestDatabase {

@@ -4,14 +4,17 @@ import Foundation
     import Glibc
 #endif
 
-/// Blocks until a database is written, so that a test waits for what happens instead of for a time.
-final class DatabaseChanges {
+/// Blocks until files are written, so that a test waits for what happens instead of for a time.
+final class FileChanges {
     private let descriptor: Int32
 
-    init(database: String) {
+    init(_ paths: String...) {
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
-        inotify_add_watch(descriptor, database + "-wal", UInt32(IN_MODIFY))
-        inotify_add_watch(descriptor, database, UInt32(IN_MODIFY))
+        for path in paths { inotify_add_watch(descriptor, path, UInt32(IN_MODIFY)) }
+    }
+
+    convenience init(database: String) {
+        self.init(database + "-wal", database)
     }
 
     deinit {
