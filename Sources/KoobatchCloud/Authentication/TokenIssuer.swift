@@ -28,7 +28,7 @@ struct TokenIssuer: Sendable {
     private let userAgent: String
     private let now: @Sendable () -> Timestamp
     private let uptime: @Sendable () -> Duration
-    private let pause: Pause
+    private let timeLimit: TimeLimit
 
     init(
         _ login: PasswordLogin,
@@ -44,8 +44,8 @@ struct TokenIssuer: Sendable {
         proxy = configuration.network.route(to: login.endpoint).proxy
         self.now = now
         self.uptime = uptime
-        self.pause = pause
         timeout = configuration.timeout
+        timeLimit = TimeLimit(configuration.timeout, pause: pause)
         userAgent = configuration.userAgent
         password = SecretFile(path: login.passwordFile, kind: .password, logger: logger)
     }
@@ -65,7 +65,7 @@ struct TokenIssuer: Sendable {
         let issuedAt = uptime()
         let response: (head: HTTPClientResponse, body: ByteBuffer)
         do {
-            response = try await withTimeout(timeout, pause: pause) {
+            response = try await timeLimit.run {
                 let head = try await http.execute(complete, deadline: .distantFuture)
                 return (head, try await head.body.collect(upTo: KooPhoneClient.longestAnswer))
             }

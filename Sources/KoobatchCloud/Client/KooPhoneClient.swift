@@ -37,7 +37,7 @@ public struct KooPhoneClient: CommandService {
     private let tokens: HTTPClient
     private let requests: OpenRequests
     private let now: @Sendable () -> Timestamp
-    private let pause: Pause
+    private let timeLimit: TimeLimit
     private let heard = LastServerTime()
 
     /// Creates a client; it connects with its first request.
@@ -64,7 +64,7 @@ public struct KooPhoneClient: CommandService {
         self.configuration = configuration
         self.logger = logger
         self.now = now
-        self.pause = pause
+        timeLimit = TimeLimit(configuration.timeout, pause: pause)
         let requests = OpenRequests()
         func client(to endpoint: Endpoint, isFresh: Bool = false) -> HTTPClient {
             var transport = Self.transport(configuration, to: endpoint)
@@ -211,7 +211,7 @@ extension KooPhoneClient {
         let marked = request
         let http = body.isEmpty ? queries : isFresh ? freshSubmissions : submissions
         do {
-            return try await withTimeout(configuration.timeout, pause: pause) {
+            return try await timeLimit.run {
                 let response = try await http.execute(marked, deadline: .distantFuture)
                 return try await HTTPAnswer(response, longest: Self.longestAnswer)
             }

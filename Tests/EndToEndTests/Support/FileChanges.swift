@@ -13,21 +13,32 @@ final class FileChanges {
         for path in paths { inotify_add_watch(descriptor, path, UInt32(IN_MODIFY)) }
     }
 
+    /// With the files beside a database, which come and go.
     convenience init(database: String) {
-        self.init(database + "-wal", database)
+        self.init(URL(fileURLWithPath: database).deletingLastPathComponent().path)
     }
 
     deinit {
         close(descriptor)
     }
 
-    /// Returns after a write, or after a fifth of a second without one, and says whether there was one.
+    /// Returns after writes, or after a fifth of a second without one, and says whether there was one.
+    ///
+    /// Writes that follow each other within 20 ms are waited for, a fifth of a second at most: what looks at the files after
+    /// each would take more time than what writes them.
     @discardableResult
     func wait() -> Bool {
+        let end = ContinuousClock.now + .milliseconds(200)
+        let isWritten = waitForOne(200)
+        while isWritten, ContinuousClock.now < end, waitForOne(20) {}
+        return isWritten
+    }
+
+    private func waitForOne(_ milliseconds: Int32) -> Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let isWritten = poll(&event, 1, 200) > 0
+        guard poll(&event, 1, milliseconds) > 0 else { return false }
         var buffer = [UInt8](repeating: 0, count: 4_096)
         while read(descriptor, &buffer, buffer.count) > 0 {}
-        return isWritten
+        return true
     }
 }

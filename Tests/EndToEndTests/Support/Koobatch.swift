@@ -14,6 +14,24 @@ final class Koobatch {
     private(set) var daemon: ChildProcess?
     let changes: FileChanges
 
+    /// A new database as `koobatch migrate` leaves it.
+    private static let migrated = Result {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = folder.appending(path: "koobatch.db")
+        let migrate = try ChildProcess(
+            "koobatch",
+            ["migrate"],
+            in: folder,
+            environment: ["KOOBATCH_DATABASE": database.path]
+        )
+        let status = migrate.wait()
+        let said = try migrate.errors
+        try #require(status == 0, "\(said)")
+        return try Data(contentsOf: database)
+    }
+
     /// Starts a simulator and creates the database.
     ///
     /// - Parameters:
@@ -31,14 +49,7 @@ final class Koobatch {
         try Self.token.write(to: folder.appending(path: "token"), atomically: true, encoding: .utf8)
         chmod(folder.appending(path: "token").path, 0o600)
         try Self.configure(folder, shell.database, simulator.endpoint, settings, token: "token")
-        let migrate = try ChildProcess(
-            "koobatch",
-            ["migrate", "--config", folder.appending(path: "koobatch.yaml").path],
-            in: folder
-        )
-        let status = migrate.wait()
-        let said = try migrate.errors
-        try #require(status == 0, "\(said)")
+        try Self.migrated.get().write(to: URL(fileURLWithPath: shell.database))
         changes = FileChanges(database: shell.database)
     }
 

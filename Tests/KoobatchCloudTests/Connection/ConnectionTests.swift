@@ -82,11 +82,28 @@ struct ConnectionTests {
     ) async throws {
         let time = SuspendedTime(suspensions)
         await #expect(throws: TimedOut.self) {
-            try await withTimeout(.seconds(30), clock: { time.now }, pause: { time.pause($0) }) {
+            try await TimeLimit(.seconds(30), clock: { time.now }, pause: { time.pause($0) }).run {
                 try await Task.sleep(for: .seconds(3_600))
             }
         }
         #expect(time.waited == waited.map { .seconds($0) })
+    }
+
+    @Test
+    func `One timer serves all requests, and each that is late is ended`() async throws {
+        let time = SuspendedTime([])
+        let limit = TimeLimit(.seconds(30), clock: { time.now }, pause: { time.pause($0) })
+        for _ in 0..<2 {
+            await #expect(throws: TimedOut.self) { try await limit.run { try await Task.sleep(for: .seconds(3_600)) } }
+        }
+        #expect(time.waited == [.seconds(30), .seconds(30)])
+        let slow = SuspendedTime([])
+        let patient = TimeLimit(.seconds(30), clock: { slow.now }) {
+            slow.pause($0)
+            try await Task.sleep(for: .seconds(3_600))
+        }
+        for number in 0..<100 { #expect(try await patient.run { number } == number) }
+        #expect(slow.waited.count <= 1)
     }
 
     @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
