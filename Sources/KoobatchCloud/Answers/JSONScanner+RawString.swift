@@ -5,10 +5,9 @@ extension JSONScanner {
         let hasEscapes: Bool
 
         /// Whether the string, which may hold escapes, is this text.
-        func equals(_ text: String) -> Bool {
-            if hasEscapes { return self.text == text }
-            var text = text
-            return text.withUTF8 { bytes.isEqual(to: UnsafeRawBufferPointer($0)) }
+        func equals(_ text: StaticString) -> Bool {
+            if hasEscapes { return self.text == text.description }
+            return bytes.isEqual(to: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         }
 
         /// The string with its escapes resolved.
