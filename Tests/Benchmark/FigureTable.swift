@@ -1,6 +1,6 @@
 import Foundation
 
-/// The figures as a person reads them, and as a program does.
+/// The figures as a user reads them, and as a program does.
 struct FigureTable: Encodable {
     let machine: Machine
     let options: Setup.Options

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// How soon the daemon obeys a person who steers a job from the shell, while its requests are in flight.
+/// How soon the daemon obeys a user who steers a job from the shell, while its requests are in flight.
 struct Control: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "From an UPDATE in the shell to what the API sees of it.")
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Error policies that a person edits while the daemon runs", .programs)
+@Suite("Error policies that a user edits while the daemon runs", .programs)
 struct ErrorPolicyTests {
     @Test(
         "decide about the next answer",

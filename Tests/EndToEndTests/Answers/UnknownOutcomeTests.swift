@@ -88,7 +88,7 @@ struct UnknownOutcomeTests {
     }
 
     @Test(
-        "waits for a person with on_unknown hold: one update sends it again, another gives it up",
+        "waits for an operator with on_unknown hold: one update sends it again, another gives it up",
         arguments: Loss.allCases
     )
     func hold(loss: Loss) throws {

@@ -76,7 +76,7 @@ struct CrashPointTests {
                 for reason in paused where reason.contains("restored") { verdict.add("came up paused: \(reason)") }
             }
             try verdict.conclude(test.scenario, scene, jobs: jobs)
-            // A line that was never told of and is torn is kept for a person, who moves it away.
+            // A line that was never told of and is torn is kept for an operator, who moves it away.
             if point.loss == .torn { try scene.koobatch.sh("rm -f koobatch.db.spool.rejected") }
             let doctor = try scene.koobatch.run(["doctor", "--full"])
             if doctor.status != 0 { verdict.add("koobatch doctor: \(doctor.output) \(doctor.errors)") }

@@ -4,7 +4,7 @@ import Testing
 
 /// What comes after the answers.
 extension CrashScenario {
-    /// A rule of a person that keeps the second acceptance of a job out of the database.
+    /// A rule of a user that keeps the second acceptance of a job out of the database.
     private static let rule = "CREATE UNIQUE INDEX mine ON chunks (command_job_id) WHERE task_id IS NOT NULL;"
 
     static let upkeep = [

@@ -27,7 +27,7 @@ struct CrashScenario: Sendable, CustomTestStringConvertible {
     var prepare: @Sendable (CrashScene) throws -> Void
     /// What happens until it ends.
     var meanwhile: @Sendable (CrashScene, ChildProcess) throws -> Void = { try $0.end($1, after: 1) }
-    /// What a person does after it was stopped and before the daemon starts.
+    /// What a user does after it was stopped and before the daemon starts.
     var afterwards: @Sendable (CrashScene) throws -> Void = { _ in }
     /// Whether what is unfinished comes up paused.
     var isCopy = false

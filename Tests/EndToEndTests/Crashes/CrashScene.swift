@@ -58,7 +58,7 @@ final class CrashScene {
         try platter.losePower(torn: loss == .torn, using: &generator)
     }
 
-    /// Statements of a person while the program runs: they survive a loss of power.
+    /// Statements of a user while the program runs: they survive a loss of power.
     func run(_ statements: String, beside child: ChildProcess) throws {
         guard child.isRunning else { return }
         var shell = koobatch.shell
@@ -66,7 +66,7 @@ final class CrashScene {
         try shell.run(statements)
     }
 
-    /// Runs the daemon until nothing can move any more without a person, but for jobs that are paused, which are resumed.
+    /// Runs the daemon until nothing can move any more without an operator, but for jobs that are paused, which are resumed.
     ///
     /// - Returns: the reasons for which jobs were paused.
     func settle() throws -> [String] {

@@ -3,7 +3,7 @@ import TestSupport
 
 /// What must be true of koobatch whatever a server has answered: each check says what is wrong, and nothing if nothing is.
 struct ExchangeInvariants {
-    /// What an instance is called whose job waits for a person, or gives up, when an answer is lost; the first letter.
+    /// What an instance is called whose job waits for an operator, or gives up, when an answer is lost; the first letter.
     static let onceOnly: Set<Character> = ["h", "f"]
     /// So many characters of a secret's beginning are as good as the secret.
     static let leastSecret = 12
@@ -16,7 +16,7 @@ struct ExchangeInvariants {
     }
 
     let secret: String
-    /// For instances that a person had sent again: how many submissions were read before that.
+    /// For instances that a user had sent again: how many submissions were read before that.
     var released: [String: Int] = [:]
     /// How often each rule was applied, by its name.
     private(set) var applied: [String: Int] = [:]

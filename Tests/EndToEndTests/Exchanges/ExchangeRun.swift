@@ -77,7 +77,7 @@ final class ExchangeRun {
         return try invariants.complaints(koobatch) { server.truth }
     }
 
-    /// Once the server behaves well every job ends by itself within a minute, but for what waits for a person.
+    /// Once the server behaves well every job ends by itself within a minute, but for what waits for an operator.
     private func recovery() throws -> [String] {
         server.behave(true)
         let deadline = ContinuousClock.now + Self.patience
@@ -95,7 +95,7 @@ final class ExchangeRun {
             } catch is Koobatch.Timeout {
                 return try awaited()
             }
-            // A job of which everything was refused waits for a person, who has it go on.
+            // A job of which everything was refused waits for an operator, who has it go on.
             let resumed = try koobatch.shell.run(
                 "UPDATE command_jobs SET state = 'running' WHERE state = 'paused' RETURNING id;"
             )
@@ -130,7 +130,7 @@ final class ExchangeRun {
             }
     }
 
-    /// A person settles what is held: a part is sent again, the rest given up.
+    /// A user settles what is held: a part is sent again, the rest given up.
     private func settlement() throws -> [String] {
         let sent = server.truth.submissions.count
         let again = try koobatch.shell.rows(

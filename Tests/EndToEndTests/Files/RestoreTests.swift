@@ -10,7 +10,7 @@ struct RestoreTests {
         poll: {initial_delay: 0.02, max_delay: 0.2}
         """
 
-    /// How a person makes a copy in the file `copy.db`, and puts it back.
+    /// How a user makes a copy in the file `copy.db`, and puts it back.
     struct Copy: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let make: String
@@ -158,7 +158,7 @@ struct RestoreTests {
         }
         let found = try koobatch.run(["doctor"])
         #expect(found.status == 1)
-        // The commands, as a person copies them.
+        // The commands, as a user copies them.
         let recipe = try #require(found.output.firstMatch(of: #/save what can be read: (.*), then have/#)).output.1
         try koobatch.sh("\(recipe) || true")
         let database = koobatch.secretFile("mended.db")

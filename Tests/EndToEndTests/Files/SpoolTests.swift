@@ -164,11 +164,11 @@ extension Koobatch {
     /// Where answers wait that the database does not take.
     var spool: String { shell.database + ".spool" }
 
-    /// The lines of the spool.
+    /// The lines of the spool; a loss of power can leave one that is none.
     func spooledLines() throws -> [[String: Any]] {
         guard FileManager.default.fileExists(atPath: spool) else { return [] }
-        return try String(contentsOfFile: spool, encoding: .utf8).split(separator: "\n").map {
-            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        return try Data(contentsOf: URL(fileURLWithPath: spool)).split(separator: UInt8(ascii: "\n")).compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]
         }
     }
 

@@ -13,7 +13,7 @@ struct RolloutTests {
     /// Every command fails on every instance.
     private static let failing = #"{"commands": {"ls -l /system": {"fail": {"error_code": "CPS0005"}}}}"#
 
-    @Test("a failed canary of 8: those are executed and no others, until a person says so")
+    @Test("a failed canary of 8: those are executed and no others, until a user says so")
     func failedCanary() throws {
         let koobatch = try Koobatch(settings: Self.settings)
         try koobatch.simulator.faults(#"{"instances": {"i3": {"fail": {"error_code": "CPS0005"}}}}"#)

@@ -24,7 +24,7 @@ struct SoakLedger {
     private(set) var repetitions = 0
     private(set) var checks = 0
     private var executions: [String: [Execution]] = [:]
-    /// For an instance that a person had sent again: the lines of the journal until then.
+    /// For an instance that a user had sent again: the lines of the journal until then.
     private var released: [String: Int] = [:]
 
     mutating func inserted(_ job: Job) {
@@ -40,7 +40,7 @@ struct SoakLedger {
         }
     }
 
-    /// Notes instances that a person has sent again whatever became of them before.
+    /// Notes instances that a user has sent again whatever became of them before.
     mutating func released(_ instances: [String]) {
         for instance in instances { released[instance] = read }
     }

@@ -123,7 +123,7 @@ final class SoakRun {
         }
     }
 
-    /// Everything works again and every job comes to its end: what waits for a person is decided.
+    /// Everything works again and every job comes to its end: what waits for an operator is decided.
     private func settle() throws -> [String] {
         try clock.set(ahead: .zero)
         try koobatch.simulator.faults("{}")

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// The program as a person uses it: a database, no configuration file and no daemon.
+/// The program as a user uses it: a database, no configuration file and no daemon.
 struct CommandLine {
     let shell: SQLiteShell
     private let folder: TemporaryDirectory

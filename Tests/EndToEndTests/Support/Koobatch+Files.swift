@@ -4,7 +4,7 @@ import Testing
 
 /// What happens to the files of a database.
 extension Koobatch {
-    /// Runs a script of a person in the folder, where the database is `koobatch.db`.
+    /// Runs a script of a user in the folder, where the database is `koobatch.db`.
     func sh(_ script: String) throws {
         let outcome = try Command.run(["sh", "-ec", "cd \"$0\"; \(script)", folder.path])
         try #require(outcome.status == 0, "\(script): \(outcome.errors)")

@@ -4,7 +4,7 @@ import Testing
 
 /// What a scenario asks of the simulator's journal and of the database.
 extension Koobatch {
-    /// Runs a statement of a person and returns how many requests had been claimed when it took effect.
+    /// Runs a statement of a user and returns how many requests had been claimed when it took effect.
     func attempts(at statement: String) throws -> Int {
         let printed = try shell.run("BEGIN IMMEDIATE; \(statement); SELECT count(*) FROM attempts; COMMIT;")
         return try #require(Int(printed))

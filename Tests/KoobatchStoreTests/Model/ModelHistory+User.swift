@@ -91,7 +91,7 @@ extension ModelHistory {
             return nil
         }
         let isRelease = chunk.state == .unknown && next == .pending
-        // Without a time of the person's own a released chunk is due by SQLite's clock, which is years ahead.
+        // Without a time of the user's own a released chunk is due by SQLite's clock, which is years ahead.
         let own = isRelease && Bool.random(using: &random) ? driver.now : nil
         let time = own.map { ", next_attempt_at = '\($0)'" } ?? ""
         let allowed = job.allows(next, of: chunk)

@@ -1,6 +1,6 @@
 import KoobatchCore
 
-/// A statement about a job or a chunk, as a person types it.
+/// A statement about a job or a chunk, as a user types it.
 enum ModelStatement: CustomStringConvertible {
     case state(CommandJobState)
     /// Runs again, with the expiry taken off in the same statement.
@@ -34,7 +34,7 @@ enum ModelStatement: CustomStringConvertible {
 }
 
 extension ModelJob {
-    /// Whether a person may say this about the job as it is; every expiry in these histories is past for SQLite's clock.
+    /// Whether a user may say this about the job as it is; every expiry in these histories is past for SQLite's clock.
     ///
     /// - Parameter others: the other jobs, for `unique_key`.
     func allows(_ statement: ModelStatement, others: [ModelJob]) -> Bool {
@@ -86,7 +86,7 @@ extension ModelJob {
         }
     }
 
-    /// Whether a person may set a chunk of this job to the state.
+    /// Whether a user may set a chunk of this job to the state.
     func allows(_ next: ChunkState, of chunk: ModelChunk) -> Bool {
         if next == chunk.state { return true }
         guard chunk.state == .unknown else { return false }

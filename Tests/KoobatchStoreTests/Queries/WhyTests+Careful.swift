@@ -26,7 +26,7 @@ extension WhyTests {
             rows: ["1", "", "queued", "queued: all request slots are in use", "now"]
         ),
         Case(
-            "a person, because the API refused all that was sent",
+            "a user, because the API refused all that was sent",
             insert(),
             Stages.plan(job: 1, chunks: ["a", "b"], ["c", "d"]),
             Stages.daemon(

@@ -93,7 +93,7 @@ struct WhyTests {
             rows: ["1", "", "run_at", "not before run_at, \(later)", later]
         ),
         Case(
-            "a person who paused it",
+            "a user who paused it",
             insert(),
             "UPDATE command_jobs SET state = 'paused'",
             rows: [
@@ -102,7 +102,7 @@ struct WhyTests {
             ]
         ),
         Case(
-            "a person who paused it and said why",
+            "a user who paused it and said why",
             insert(),
             "UPDATE command_jobs SET state = 'paused', state_reason = 'for the audit'",
             rows: [

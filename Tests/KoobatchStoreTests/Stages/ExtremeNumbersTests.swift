@@ -66,7 +66,7 @@ struct ExtremeNumbersTests {
         #expect(try accepted(changes, triggers: triggers) == [changes[0]])
     }
 
-    @Test("are refused in every column that a person writes to")
+    @Test("are refused in every column that a user writes to")
     func updates() throws {
         let columns = try columns()
         #expect(columns.count > 40)

@@ -50,7 +50,7 @@ struct JobSettingsTests {
         #expect(try await status() == "succeeded 0 0 100 0 0 0 0 ended")
     }
 
-    @Test("pauses a job whose canary fails, and sends the rest when a person resumes it")
+    @Test("pauses a job whose canary fails, and sends the rest when a user resumes it")
     mutating func failedCanary() async throws {
         _ = try await user.insertJob(instances(10), ["canary": "2"])
         try await driver.submitAll()
@@ -127,7 +127,7 @@ struct JobSettingsTests {
         #expect(try await status() == "paused 1 0 0 1 0 0 0 open")
     }
 
-    @Test("counts max_errors anew when a job runs again, even if a person had resumed it")
+    @Test("counts max_errors anew when a job runs again, even if a user had resumed it")
     mutating func maxErrorsOfRerun() async throws {
         _ = try await user.insertJob(instances(4), ["max_errors": "0"])
         driver.chunkSize = 1

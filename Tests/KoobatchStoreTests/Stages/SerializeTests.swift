@@ -95,7 +95,7 @@ struct SerializeTests {
         }
     }
 
-    @Test("wait for a chunk on hold until a person settles it")
+    @Test("wait for a chunk on hold until a user settles it")
     mutating func held() async throws {
         try await insert(["a"], ["on_unknown": "'hold'"])
         let claims = try await driver.claim()
@@ -151,7 +151,7 @@ struct SerializeTests {
         #expect(try await Audit.complaints(user).isEmpty)
     }
 
-    @Test("do no work in the insert of a person, and wait all the same")
+    @Test("do no work in the insert of a user, and wait all the same")
     mutating func inserts() async throws {
         try await insert(["a"], [:])
         try await insert(["a", "b"])

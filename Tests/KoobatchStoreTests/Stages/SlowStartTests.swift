@@ -148,7 +148,7 @@ struct SlowStartTests {
         #expect(others == ["0"])
     }
 
-    @Test("goes on without this check when a person resumes it, to the last instance")
+    @Test("goes on without this check when a user resumes it, to the last instance")
     mutating func resumed() async throws {
         try await insert(320)
         try await run { _ in "KOOPHONE.API.1000" }

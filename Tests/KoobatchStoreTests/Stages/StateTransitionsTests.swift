@@ -100,12 +100,12 @@ struct StateTransitionsTests {
 
     // MARK: Chunks
 
-    /// What a person may do to a chunk; `cancelled` comes with the job.
+    /// What a user may do to a chunk; `cancelled` comes with the job.
     private static func mayWrite(_ pair: Pair<ChunkState>) -> Bool {
         pair.from == pair.to || (pair.from == .unknown && [.pending, .failed].contains(pair.to))
     }
 
-    @Test("of a chunk that a person may write are two of a held one", arguments: Pair<ChunkState>.all)
+    @Test("of a chunk that a user may write are two of a held one", arguments: Pair<ChunkState>.all)
     func chunk(_ pair: Pair<ChunkState>) throws {
         let accepted = try accepts(
             "UPDATE chunks SET state = '\(pair.to.rawValue)' WHERE id = 1;",
