@@ -37,13 +37,13 @@ extension Timestamp: CustomStringConvertible, LosslessStringConvertible {
         let (year, month, day) = Self.civil(fromDays: days)
         return String(unsafeUninitializedCapacity: 24) { buffer in
             var position = 0
-            func put(_ value: Int64, digits: Int, then separator: Character) {
+            func put(_ value: Int64, digits: Int, then separator: Unicode.Scalar) {
                 var value = value
                 for index in stride(from: position + digits - 1, through: position, by: -1) {
                     buffer[index] = UInt8(ascii: "0") + UInt8(value % 10)
                     value /= 10
                 }
-                buffer[position + digits] = separator.asciiValue ?? 0
+                buffer[position + digits] = UInt8(ascii: separator)
                 position += digits + 1
             }
             put(year, digits: 4, then: "-")
