@@ -30,7 +30,11 @@ struct JSONScannerTests {
             switch try scanner.next() {
             case .object:
                 var members: [String: Value] = [:]
-                try scanner.object { scanner, key in members[key.text] = try Value(&scanner) }
+                try scanner.object { scanner, key in
+                    let value = try Value(&scanner)
+                    // Of two members of one name Foundation takes the first.
+                    members[key.text] = members[key.text] ?? value
+                }
                 self = .object(members)
             case .array:
                 var elements: [Value] = []
@@ -101,7 +105,12 @@ struct JSONScannerTests {
         }
     }
 
-    @Test(arguments: [UInt64.random(in: 0...UInt64.max), 1, 2, 7_171_649_173_221_368_966])
+    @Test(
+        arguments: [
+            UInt64.random(in: 0...UInt64.max), 1, 2, 7_171_649_173_221_368_966, 13_028_165_572_398_977_023,
+            12_312_178_119_702_024_379,
+        ]
+    )
     func `What was mutated is taken where the decoder takes it, and refused where it does not`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let alphabet = Array(#"{}[]",:\ntu0-9.eE+a "#.utf8)
