@@ -26,7 +26,14 @@ struct SuspensionTests {
         daemon.signal(SIGSTOP)
         // Answered when the daemon's requests have been answered, and when their time limit is over.
         let query = "\(koobatch.simulator.endpoint)/v1/instances/tasks/none"
-        try koobatch.simulator.curl("--header", "X-Auth-Token: \(Koobatch.token)", query)
+        let said = try koobatch.simulator.curl(
+            "--header",
+            "X-Auth-Token: \(Koobatch.token)",
+            "--header",
+            "x-request-id: suspended",
+            query
+        )
+        #expect(said.contains("error_code") && !said.contains("header is missing"), "\(said)")
         #expect(try koobatch.shell.run("SELECT count(*) FROM attempts WHERE outcome IS NULL") == "2")
         try koobatch.simulator.faults("{}")
         daemon.signal(SIGCONT)
