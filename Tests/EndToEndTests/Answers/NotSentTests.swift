@@ -102,17 +102,16 @@ struct NotSentTests {
         let log = folder.appending(path: "server.log")
         try Data().write(to: log)
         let output = try FileHandle(forWritingTo: log)
-        let changes = FileChanges(log.path)
         let server = try Command(
             [Obstacle.openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www"],
             output: output.fileDescriptor,
             errors: output.fileDescriptor
         )
-        let deadline = ContinuousClock.now + .seconds(30)
         var said = ""
-        while said.firstMatch(of: /ACCEPT .*:\d+\n/) == nil, server.isRunning, ContinuousClock.now < deadline {
-            changes.wait()
+        try FileChanges(log.path).wait(within: .seconds(30), else: "openssl has only said: \(said)") {
+            let hasEnded = !server.isRunning
             said = try String(contentsOf: log, encoding: .utf8)
+            return hasEnded || said.contains(/ACCEPT .*:\d+\n/)
         }
         let port = try #require(said.firstMatch(of: /ACCEPT .*:(\d+)\n/)?.1, "openssl said: \(said)")
         return (server, "https://127.0.0.1:\(port)")

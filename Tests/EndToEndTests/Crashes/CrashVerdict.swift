@@ -42,7 +42,9 @@ struct CrashVerdict {
             default: break
             }
         }
-        if try scene.koobatch.spooledLines().count < kept { lost.append("kept answers, which were told: \(kept)") }
+        if try scene.koobatch.spooledLines(mayBeTorn: true).count < kept {
+            lost.append("kept answers, which were told: \(kept)")
+        }
     }
 
     /// Every request that reached the simulator has its row.

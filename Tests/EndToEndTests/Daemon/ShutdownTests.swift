@@ -19,6 +19,7 @@ struct ShutdownTests {
         try koobatch.configure(settings)
         koobatch.daemon?.signal(SIGHUP)
         try #require(koobatch.daemon).follow { _ in try log(koobatch, "The configuration has changed").count > before }
+        try #require(try log(koobatch, "The configuration has changed").count > before)
     }
 
     private func log(_ koobatch: Koobatch, _ part: String) throws -> [String] {

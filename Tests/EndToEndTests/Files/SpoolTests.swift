@@ -164,21 +164,22 @@ extension Koobatch {
     /// Where answers wait that the database does not take.
     var spool: String { shell.database + ".spool" }
 
-    /// The lines of the spool; a loss of power can leave one that is none.
-    func spooledLines() throws -> [[String: Any]] {
+    /// The lines of the spool.
+    ///
+    /// - Parameter mayBeTorn: whether a loss of power may have left something that is no line.
+    func spooledLines(mayBeTorn: Bool = false) throws -> [[String: Any]] {
         guard FileManager.default.fileExists(atPath: spool) else { return [] }
         return try Data(contentsOf: URL(fileURLWithPath: spool)).split(separator: UInt8(ascii: "\n")).compactMap {
-            try? JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]
+            let line: [String: Any]? = try? JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]
+            if line == nil, !mayBeTorn { throw CocoaError(.fileReadCorruptFile) }
+            return line
         }
     }
 
     /// Blocks until the spool has so many lines.
     func waitForSpool(lines count: Int, within limit: Duration = .seconds(60)) throws {
-        let changes = FileChanges(folder.path)
-        let deadline = ContinuousClock.now + limit
-        while try spooledLines().count < count {
-            try #require(ContinuousClock.now < deadline, "fewer than \(count) answers are spooled within \(limit)")
-            changes.wait()
+        try changes.wait(within: limit, else: "fewer than \(count) answers are spooled within \(limit)") {
+            try spooledLines().count >= count
         }
     }
 }

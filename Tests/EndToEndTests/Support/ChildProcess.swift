@@ -54,16 +54,16 @@ final class ChildProcess {
         within limit: Duration = .seconds(60),
         until isSaid: (String) throws -> Bool
     ) throws -> String {
-        let url = isOutput ? outputURL : errorURL
-        let changes = FileChanges(url.path)
-        let deadline = ContinuousClock.now + limit
-        while true {
+        var said = ""
+        try FileChanges((isOutput ? outputURL : errorURL).path).wait(
+            within: limit,
+            else: "it has only said: \(said.suffix(2_000))"
+        ) {
             let hasEnded = !isRunning
-            let said = String(decoding: try Data(contentsOf: url), as: UTF8.self)
-            if try isSaid(said) || hasEnded { return said }
-            try #require(ContinuousClock.now < deadline, "it has only said: \(said.suffix(2_000))")
-            changes.wait()
+            said = try isOutput ? output : errors
+            return try isSaid(said) || hasEnded
         }
+        return said
     }
 
     /// Blocks until it has said something on stderr, which it must before it ends.

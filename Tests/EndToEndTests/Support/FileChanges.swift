@@ -8,6 +8,11 @@ import Foundation
 final class FileChanges {
     private let descriptor: Int32
 
+    /// What a test waited for did not come.
+    struct Late: Error, CustomStringConvertible {
+        let description: String
+    }
+
     init(_ paths: String...) {
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         for path in paths { inotify_add_watch(descriptor, path, UInt32(IN_MODIFY)) }
@@ -20,6 +25,21 @@ final class FileChanges {
 
     deinit {
         close(descriptor)
+    }
+
+    /// Blocks until something is so, looking each time the files are written.
+    ///
+    /// - Parameter complaint: what is said when it is not so within the limit.
+    func wait(
+        within limit: Duration,
+        else complaint: @autoclosure () throws -> String,
+        until isSo: () throws -> Bool
+    ) throws {
+        let deadline = ContinuousClock.now + limit
+        while try !isSo() {
+            if ContinuousClock.now >= deadline { throw Late(description: try complaint()) }
+            wait()
+        }
     }
 
     /// Returns after writes, or after a fifth of a second without one, and says whether there was one.

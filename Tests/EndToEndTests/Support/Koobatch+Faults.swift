@@ -42,11 +42,9 @@ extension Koobatch {
 
     /// Blocks until so many submissions have reached the simulator.
     func waitForJournal(of count: Int, within limit: Duration = .seconds(60)) throws {
-        let deadline = ContinuousClock.now + limit
-        while try simulator.journal().count < count {
-            try #require(ContinuousClock.now < deadline, "fewer than \(count) submissions within \(limit)")
-            // Each is claimed before it is sent.
-            changes.wait()
+        // Each is claimed before it is sent.
+        try changes.wait(within: limit, else: "fewer than \(count) submissions within \(limit)") {
+            try simulator.journal().count >= count
         }
     }
 

@@ -16,14 +16,13 @@ final class Koobatch {
 
     /// A new database as `koobatch migrate` leaves it.
     private static let migrated = Result {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "koobatch-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let database = folder.appending(path: "koobatch.db")
+        let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let database = directory.url.appending(path: "koobatch.db")
         let migrate = try ChildProcess(
             "koobatch",
             ["migrate"],
-            in: folder,
+            in: directory.url,
             environment: ["KOOBATCH_DATABASE": database.path]
         )
         let status = migrate.wait()

@@ -17,6 +17,7 @@ struct TestDatabase: Sendable {
     /// A new database as `koobatch migrate` leaves it.
     private static let migrated = Result {
         let directory = try TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
         try Store.migrate(path: directory.path("koobatch.db"))
         return try Data(contentsOf: directory.url.appending(path: "koobatch.db"))
     }
@@ -33,6 +34,7 @@ struct TestDatabase: Sendable {
     /// The contents of the file, with a new database after statements that a user types.
     static func contents(after statements: String) throws -> Data {
         let database = try TestDatabase()
+        defer { withExtendedLifetime(database) {} }
         try database.shell.rows(statements)
         return try Data(contentsOf: database.directory.url.appending(path: "koobatch.db"))
     }
