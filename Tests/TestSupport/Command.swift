@@ -17,7 +17,10 @@ public final class Command: Sendable {
 
     /// The process id.
     public let identifier: Int32
+    private let name: String
     private let status: Mutex<Int32?>
+    /// While a program is started no descriptor may be open that it is not to inherit.
+    fileprivate static let starting = Mutex(())
 
     /// Starts a program that is looked up on the PATH.
     ///
@@ -46,15 +49,18 @@ public final class Command: Sendable {
         if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
         let variables = Self.inherited.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var identifier: pid_t = 0
-        let failure = Self.withCStrings(arguments) { argv in
-            Self.withCStrings(variables) { envp in
-                posix_spawnp(&identifier, arguments[0], &actions, nil, argv, envp)
+        let failure = Self.starting.withLock { _ in
+            Self.withCStrings(arguments) { argv in
+                Self.withCStrings(variables) { envp in
+                    posix_spawnp(&identifier, arguments[0], &actions, nil, argv, envp)
+                }
             }
         }
         guard failure == 0 else {
             throw NotStarted(description: "\(arguments[0]): \(String(cString: strerror(failure)))")
         }
         self.identifier = identifier
+        name = arguments.joined(separator: " ")
         status = Mutex(nil)
     }
 
@@ -74,9 +80,34 @@ public final class Command: Sendable {
     }
 
     /// Waits for the end and returns the exit status; that of a signal is negative.
+    ///
+    /// - Parameter limit: a program that takes longer is killed, after it was said where it stands: a test fails then, where
+    ///   it would wait for ever.
     @discardableResult
-    public func wait() -> Int32 {
-        reap(0) ?? -1
+    public func wait(within limit: DispatchTimeInterval = .seconds(300)) -> Int32 {
+        let overdue = DispatchWorkItem { [identifier, name] in
+            print("\(name) (pid \(identifier)) has not ended within \(limit); it is killed. Its threads:")
+            print(Self.threads(of: identifier))
+            kill(identifier, SIGKILL)
+        }
+        DispatchQueue.global().asyncAfter(deadline: .now() + limit, execute: overdue)
+        var end = siginfo_t()
+        while waitid(P_PID, id_t(identifier), &end, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+        overdue.cancel()
+        return reap(0) ?? -1
+    }
+
+    /// What each thread of a process waits for, as the kernel tells it.
+    private static func threads(of process: pid_t) -> String {
+        let folder = URL(fileURLWithPath: "/proc/\(process)/task")
+        let threads = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
+        return threads.map { thread in
+            ["comm", "wchan", "syscall"].map { name in
+                (try? String(contentsOf: thread.appending(path: name), encoding: .utf8)) ?? "-"
+            }
+            .joined(separator: " ").replacing("\n", with: "")
+        }
+        .joined(separator: "\n")
     }
 
     /// The variables of the test without those that change what koobatch does or prints; `swift test` sets `NO_COLOR`
@@ -167,12 +198,14 @@ extension Command {
 extension Pipe {
     /// A pipe whose ends programs have only as their input and outputs, so that they see when the test closes it.
     ///
-    /// Foundation's own pipes are inherited: what a program starts and leaves behind would wait for its own end.
+    /// Foundation's own pipes are inherited: what is started meanwhile would keep them open.
     public static func notInherited() -> Pipe {
-        let pipe = Pipe()
-        for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
-            _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        Command.starting.withLock { _ in
+            let pipe = Pipe()
+            for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
+                _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            }
+            return pipe
         }
-        return pipe
     }
 }

@@ -66,30 +66,18 @@ struct ServiceTests {
         try service.koobatch.simulator.faults(#"{"rules": [{"on":"query","kind":"delay","seconds":2}]}"#)
         _ = try service.koobatch.insert(instances: 3, prefix: "before")
         try service.koobatch.wait(for: "SELECT count(*) = 1 FROM chunks WHERE state = 'submitted'")
-        let lock = try Command(
-            ["sqlite3", service.koobatch.shell.database, "BEGIN IMMEDIATE; SELECT 1;", ".shell cat"],
-            input: try Self.neverEnding()
-        )
+        let lock = try WriteLock(database: service.koobatch.shell.database)
         // Twelve seconds: longer than a turn may take, and than the database waits for a lock.
         for _ in 0..<24 { #expect(service.socket.receive(containing: "WATCHDOG=1", within: 5_000) != nil) }
         #expect(try service.log("Database write failed").count >= 1)
         #expect(try service.log("Daemon stalled").isEmpty)
-        lock.signal(SIGKILL)
-        lock.wait()
+        try lock.release()
         _ = try service.koobatch.insert(instances: 3)
         try service.koobatch.waitUntilFinished()
         service.daemon.signal(SIGSTOP)
         while service.socket.receive(within: 1_000) != nil {}
         service.daemon.signal(SIGCONT)
         #expect(service.socket.receive(containing: "WATCHDOG=1") != nil)
-    }
-
-    /// The reading end of a pipe that nobody writes to and nobody closes.
-    private static func neverEnding() throws -> Int32 {
-        var ends: [Int32] = [0, 0]
-        try #require(pipe(&ends) == 0)
-        for end in ends { try #require(fcntl(end, F_SETFD, FD_CLOEXEC) == 0) }
-        return ends[0]
     }
 
     @Test("puts a good configuration in force on SIGHUP, and says what has changed and what needs a restart")

@@ -60,7 +60,9 @@ struct StartTests {
         )
         #expect(try output.fileHandleForReading.read(upToCount: 1) == Data("1".utf8))
         let run = try koobatch.program(["run"])
-        while !changes.wait() {}
+        try changes.wait(within: .seconds(60), else: "the lock file stays empty: \(try run.errors)") {
+            try !Data(contentsOf: URL(fileURLWithPath: lock)).isEmpty
+        }
         run.signal(signal)
         #expect(run.wait() == 0)
         try input.fileHandleForWriting.close()
