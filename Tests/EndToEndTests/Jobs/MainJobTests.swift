@@ -8,12 +8,15 @@ struct MainJobTests {
     func exactRequests(instances: Int) throws {
         let koobatch = try Koobatch()
         try koobatch.start()
-        let job = try koobatch.insert(instances: instances)
+        _ = try koobatch.insert(instances: instances)
         let truth = Truth(koobatch: koobatch)
-        while try koobatch.shell.run("SELECT finished_at IS NULL FROM command_jobs WHERE id = \(job)") == "1" {
+        let sum = "pending + submitted + succeeded + failed + unknown + cancelled + rejected"
+        let look = "SELECT \(sum) = total, finished_at IS NOT NULL FROM job_status"
+        try koobatch.changes.wait(within: .seconds(240), else: koobatch.shell.run("SELECT * FROM job_status")) {
             // At every moment, not only at the end.
-            let sum = "pending + submitted + succeeded + failed + unknown + cancelled + rejected"
-            #expect(try koobatch.shell.run("SELECT \(sum) = total FROM job_status") == "1")
+            let seen = try koobatch.shell.run(look)
+            #expect(seen.hasPrefix("1|"))
+            return seen.hasSuffix("|1")
         }
         #expect(
             try koobatch.shell.run("SELECT state, succeeded, percent_done FROM job_status")
