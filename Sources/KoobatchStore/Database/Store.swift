@@ -143,7 +143,11 @@ extension Store {
     }
 
     /// Runs one immediate transaction as `write` does, without making it durable: `makeDurable` must follow.
+    ///
+    /// - Parameter lock: when the write lock is taken; with `.later` the transaction reads first and calls `takeLock` before
+    ///   its first write. Where another program has written meanwhile, it is run again with the lock from the beginning.
     func commit<Value: Sendable>(
+        taking lock: LockTime = .first,
         _ updates: @escaping @Sendable (Database) throws -> Value
     ) async throws -> (value: Value, commit: Commit) {
         var wanted = ContinuousClock.now
@@ -154,7 +158,7 @@ extension Store {
                 // Cancelled: what is to be recorded is recorded at once.
                 wanted -= YieldPolicy.longestDelay
             }
-            if let committed = try await attempt(updates, wantedSince: wanted) { return committed }
+            if let committed = try await attempt(updates, taking: lock, wantedSince: wanted) { return committed }
         }
     }
 
@@ -168,13 +172,14 @@ extension Store {
     /// Runs the transaction if it may begin when its turn on the connection has come; `nil` if not.
     private func attempt<Value: Sendable>(
         _ updates: @escaping @Sendable (Database) throws -> Value,
+        taking lock: LockTime,
         wantedSince wanted: ContinuousClock.Instant
     ) async throws -> (value: Value, commit: Commit)? {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 guard pacer.mayBegin(wantedSince: wanted) else { return continuation.resume(returning: nil) }
                 let result = Result<(value: Value, commit: Commit)?, any Error> {
-                    let value = try whole(db) { try pulse.around { try self.transaction(updates, db) } }
+                    let value = try whole(db) { try pulse.around { try self.transaction(updates, taking: lock, db) } }
                     return (value, Commit(number: log.committed()))
                 }
                 continuation.resume(with: result)
@@ -185,13 +190,29 @@ extension Store {
         }
     }
 
-    private func transaction<Value>(_ updates: (Database) throws -> Value, _ db: Database) throws -> Value {
+    private func transaction<Value>(
+        _ updates: (Database) throws -> Value,
+        taking lock: LockTime,
+        _ db: Database
+    ) throws -> Value {
         // What is written to a file that is not in its place any more is lost, and can damage the one that is.
         try requireOurs(db)
         defer { if let time = pacer.released() { metrics.transaction.record(time) } }
+        do {
+            return try run(updates, taking: lock, db)
+        } catch is LockedMeanwhile {
+            return try run(updates, taking: .first, db)
+        }
+    }
+
+    private func run<Value>(
+        _ updates: (Database) throws -> Value,
+        taking lock: LockTime,
+        _ db: Database
+    ) throws -> Value {
         // Prepared once: `inTransaction` prepares its statements each time.
-        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
-        pacer.took()
+        try db.cachedStatement(sql: lock == .first ? "BEGIN IMMEDIATE" : "BEGIN").execute()
+        if lock == .first { pacer.took() }
         do {
             let value = try updates(db)
             try db.cachedStatement(sql: "COMMIT").execute()

@@ -75,6 +75,9 @@ final class WriteLockPacer: Sendable {
         state.withLock { $0.heldSince = clock() }
     }
 
+    /// Whether a transaction has taken the lock.
+    var isHeld: Bool { state.withLock { $0.heldSince != nil } }
+
     /// Notes the end of a transaction, whether it took the lock or not.
     ///
     /// - Returns: how long the lock was held.

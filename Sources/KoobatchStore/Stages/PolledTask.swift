@@ -25,6 +25,17 @@ struct PolledTask {
     private var errorCodes: ChunkDocument
     private var errorMessages: ChunkDocument
     private var times: ChunkDocument
+    /// The documents as they are written, while they are as they were when `encode` was called.
+    private var columns: Columns?
+
+    private struct Columns {
+        let finishedAt: Timestamp?
+        let states: String
+        let outputs: String?
+        let errorCodes: String?
+        let errorMessages: String?
+        let times: String?
+    }
 
     /// Reads them; `nil` when nothing is awaited of the chunk.
     init?(_ chunk: ChunkID, _ db: Database) throws {
@@ -100,6 +111,7 @@ struct PolledTask {
     /// Makes the instances without a result unknown.
     mutating func giveUp(_ why: ServiceFailure, at time: Timestamp) {
         let text = time.description
+        columns = nil
         for index in 0..<size where states[index] == InstanceLetter.awaited {
             states[index] = InstanceLetter.unknown
             errorCodes[index] = why.errorCode
@@ -108,13 +120,30 @@ struct PolledTask {
         }
     }
 
-    /// Writes the documents.
+    /// Works out how the documents are written, so that it need not be done while the write lock is held.
     ///
     /// - Parameter finishedAt: of the chunk, if it is finished: times that equal it are not stored.
+    mutating func encode(finishedAt: Timestamp?) {
+        columns = encoded(finishedAt: finishedAt)
+    }
+
+    private func encoded(finishedAt: Timestamp?) -> Columns {
+        let end = (isLate ? self.finishedAt : finishedAt)?.description
+        return Columns(
+            finishedAt: finishedAt,
+            states: String(decoding: states, as: UTF8.self),
+            outputs: outputs.column,
+            errorCodes: errorCodes.column,
+            errorMessages: errorMessages.column,
+            times: times.values.allSatisfy { $0 == end } ? nil : times.column
+        )
+    }
+
+    /// Writes the documents.
+    ///
+    /// - Parameter finishedAt: as for `encode`, which is done anew for another time.
     func write(finishedAt: Timestamp?, _ db: Database) throws {
-        let finishedAt = isLate ? self.finishedAt : finishedAt
-        let end = finishedAt?.description
-        let times = times.values.allSatisfy { $0 == end } ? nil : times.column
+        let columns = columns.flatMap { $0.finishedAt == finishedAt ? $0 : nil } ?? encoded(finishedAt: finishedAt)
         try db.cachedStatement(
             sql: """
                 UPDATE chunk_instances
@@ -127,11 +156,11 @@ struct PolledTask {
                 """
         ).run(
             chunk,
-            String(decoding: states, as: UTF8.self),
-            outputs.column,
-            errorCodes.column,
-            errorMessages.column,
-            times
+            columns.states,
+            columns.outputs,
+            columns.errorCodes,
+            columns.errorMessages,
+            columns.times
         )
     }
 }
