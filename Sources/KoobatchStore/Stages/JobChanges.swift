@@ -90,12 +90,24 @@ struct JobChanges {
                        mark_at          = iif(?15 > 0 AND mark_at NOT BETWEEN ?16 AND ?17, ?17, mark_at)
                  WHERE command_job_id = ?1
                 """
-        ).execute(
-            arguments: [
-                job, change.submitted, change.succeeded, change.failed, change.unknown, change.cancelled,
-                change.rejected, change.waiting, change.blocked, change.inFlight, change.held, change.planned,
-                change.isAccepted, change.refusals, change.done, now + .seconds(-60), now,
-            ]
+        ).run(
+            job,
+            change.submitted,
+            change.succeeded,
+            change.failed,
+            change.unknown,
+            change.cancelled,
+            change.rejected,
+            change.waiting,
+            change.blocked,
+            change.inFlight,
+            change.held,
+            change.planned,
+            change.isAccepted,
+            change.refusals,
+            change.done,
+            now + .seconds(-60),
+            now
         )
     }
 
@@ -143,6 +155,18 @@ struct JobChanges {
 
     /// Does what the counts of a job ask for: its end, a pause, the rest after a canary.
     static func decide(_ job: CommandJobID, at now: Timestamp, _ db: Database) throws {
+        // What is mostly so: a running job has chunks under way and no errors that count. The view costs as much as a chunk.
+        let isPossible = try db.cachedStatement(
+            sql: """
+                SELECT 1
+                  FROM job_progress
+                 WHERE command_job_id = ?
+                   AND (job_state <> 'running'
+                        OR waiting_chunks + in_flight_chunks + held_chunks = 0
+                        OR failed + rejected > error_baseline)
+                """
+        ).hasRow(job)
+        guard isPossible else { return }
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """

@@ -158,7 +158,7 @@ extension Store {
                        last_served_attempt_id = coalesce(?6, last_served_attempt_id)
                  WHERE command_job_id = ?1
                 """
-        ).execute(arguments: [job, planned, waiting, blocked, claims.count, claims.last?.attempt])
+        ).run(job, planned, waiting, blocked, claims.count, claims.last?.attempt)
         return (claims, blocked, isUnprepared)
     }
 
