@@ -271,6 +271,7 @@ let package = Package(
             name: "KooPhoneSimulatorTests",
             dependencies: [
                 "KooPhoneSimulator",
+                "TestSupport",
                 "koophone-sim",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),

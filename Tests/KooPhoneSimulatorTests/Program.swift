@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NIOPosix
+import TestSupport
 
 /// A running koophone-sim, which the build puts beside the tests.
 ///
@@ -37,7 +38,9 @@ struct Program: Sendable {
         pointers.append(nil)
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var process: pid_t = 0
-        let failure = posix_spawn(&process, path, &actions, nil, &pointers, &environment)
+        let failure = Command.whileNoneStarts {
+            posix_spawn(&process, path, &actions, nil, &pointers, &environment)
+        }
         pointers.forEach { free($0) }
         posix_spawn_file_actions_destroy(&actions)
         close(output.write)
@@ -83,9 +86,11 @@ struct Program: Sendable {
 
     private static func pipe() throws -> (read: CInt, write: CInt) {
         var ends: [CInt] = [0, 0]
-        guard Glibc.pipe(&ends) == 0 else { throw SystemError(code: errno) }
-        for end in ends {
-            guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(code: errno) }
+        try Command.whileNoneStarts {
+            guard Glibc.pipe(&ends) == 0 else { throw SystemError(code: errno) }
+            for end in ends {
+                guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(code: errno) }
+            }
         }
         return (ends[0], ends[1])
     }

@@ -68,8 +68,8 @@ struct PasswordLoginTests {
         try await RawServer.serving(.silence) { iam, port in
             let file = try ScratchFile("sim-password")
             let credentials = try Self.credentials("http://127.0.0.1:\(port)", file)
-            let timeIsUp: Pause = { _ in await iam.waitForArrival() }
-            try await withClient(of: "http://127.0.0.1:9", credentials: credentials, pause: timeIsUp) { client in
+            let timeIsUp = LimitTimer.up { await iam.waitForArrival() }
+            try await withClient(of: "http://127.0.0.1:9", credentials: credentials, timer: timeIsUp) { client in
                 let failure = await client.failure()
                 #expect(failure?.outcome == .unauthenticated)
                 #expect(failure?.message.contains("20 seconds") == true)

@@ -89,8 +89,8 @@ struct PhaseTests {
     )
     func `No whole answer in time means unknown`(_ conduct: RawServer.Conduct) async throws {
         try await RawServer.serving(conduct) { server, port in
-            let timeIsUp: Pause = { _ in await server.waitForArrival() }
-            try await withClient(of: "http://127.0.0.1:\(port)", pause: timeIsUp) { client in
+            let timeIsUp = LimitTimer.up { await server.waitForArrival() }
+            try await withClient(of: "http://127.0.0.1:\(port)", timer: timeIsUp) { client in
                 for failure in [await client.failure(), await client.failure(ofTask: "t")] {
                     #expect(failure?.outcome == .unknown)
                     #expect(failure?.errorCode == ServiceFailure.Code.timeout)
@@ -103,8 +103,8 @@ struct PhaseTests {
     @Test
     func `No connection in time means not sent`() async throws {
         try await RawServer.serving(.silence) { server, port in
-            let timeIsUp: Pause = { _ in await server.waitForArrival() }
-            try await withClient(of: "https://127.0.0.1:\(port)", pause: timeIsUp) { client in
+            let timeIsUp = LimitTimer.up { await server.waitForArrival() }
+            try await withClient(of: "https://127.0.0.1:\(port)", timer: timeIsUp) { client in
                 let failure = await client.failure()
                 server.hangUp()
                 #expect(failure?.outcome == .notSent)

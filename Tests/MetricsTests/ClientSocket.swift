@@ -12,7 +12,7 @@ final class ClientSocket: Sendable {
 
     init(to address: EndpointAddress) throws {
         guard case .loopback(_, let port) = address else { throw Failure(call: "address") }
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var place = sockaddr_in()
         place.sin_family = sa_family_t(AF_INET)
         place.sin_port = in_port_t(port).bigEndian
@@ -30,7 +30,7 @@ final class ClientSocket: Sendable {
 
     /// Leaves a socket in the file system that nobody listens to, as a program does that is killed.
     static func leave(at path: String) throws {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         var place = sockaddr_un()
         place.sun_family = sa_family_t(AF_UNIX)

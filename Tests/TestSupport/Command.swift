@@ -19,8 +19,7 @@ public final class Command: Sendable {
     public let identifier: Int32
     private let name: String
     private let status: Mutex<Int32?>
-    /// While a program is started no descriptor may be open that it is not to inherit.
-    fileprivate static let starting = Mutex(())
+    private static let starting = Mutex(())
 
     /// Starts a program that is looked up on the PATH.
     ///
@@ -49,7 +48,7 @@ public final class Command: Sendable {
         if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
         let variables = Self.inherited.merging(environment) { $1 }.map { "\($0)=\($1)" }
         var identifier: pid_t = 0
-        let failure = Self.starting.withLock { _ in
+        let failure = Self.whileNoneStarts {
             Self.withCStrings(arguments) { argv in
                 Self.withCStrings(variables) { envp in
                     posix_spawnp(&identifier, arguments[0], &actions, nil, argv, envp)
@@ -69,6 +68,13 @@ public final class Command: Sendable {
             signal(SIGKILL)
             wait()
         }
+    }
+
+    /// Makes descriptors that programs are not to inherit, or starts a program by itself.
+    ///
+    /// What has a descriptor of another test holds its other end up, for as long as it lives.
+    public static func whileNoneStarts<Value>(_ body: () throws -> Value) rethrows -> Value {
+        try starting.withLock { _ in try body() }
     }
 
     /// Whether it has not ended.
@@ -200,7 +206,7 @@ extension Pipe {
     ///
     /// Foundation's own pipes are inherited: what is started meanwhile would keep them open.
     public static func notInherited() -> Pipe {
-        Command.starting.withLock { _ in
+        Command.whileNoneStarts {
             let pipe = Pipe()
             for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
                 _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)

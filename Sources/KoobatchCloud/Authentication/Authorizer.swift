@@ -19,7 +19,7 @@ enum Authorizer: Sendable {
         http: HTTPClient,
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
-        pause: @escaping Pause
+        timer: LimitTimer
     ) {
         switch configuration.credentials {
         case .tokenFile(let path):
@@ -32,7 +32,7 @@ enum Authorizer: Sendable {
                 logger: logger,
                 now: now,
                 uptime: WallClock.uptime,
-                pause: pause
+                timer: timer
             )
             self = .password(
                 IAMToken(logger: logger, uptime: WallClock.uptime) { () throws(ServiceFailure) in

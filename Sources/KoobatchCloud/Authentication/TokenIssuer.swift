@@ -37,7 +37,7 @@ struct TokenIssuer: Sendable {
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
         uptime: @escaping @Sendable () -> Duration,
-        pause: @escaping Pause
+        timer: LimitTimer
     ) {
         self.login = login
         self.http = http
@@ -45,7 +45,7 @@ struct TokenIssuer: Sendable {
         self.now = now
         self.uptime = uptime
         timeout = configuration.timeout
-        timeLimit = TimeLimit(configuration.timeout, pause: pause)
+        timeLimit = TimeLimit(configuration.timeout, timer: timer)
         userAgent = configuration.userAgent
         password = SecretFile(path: login.passwordFile, kind: .password, logger: logger)
     }

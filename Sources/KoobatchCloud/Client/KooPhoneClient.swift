@@ -51,20 +51,20 @@ public struct KooPhoneClient: CommandService {
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp = WallClock.now
     ) {
-        self.init(configuration: configuration, logger: logger, now: now, pause: { try await Task.sleep(for: $0) })
+        self.init(configuration: configuration, logger: logger, now: now, timer: .system)
     }
 
     init(
         configuration: Configuration,
         logger: Logger,
         now: @escaping @Sendable () -> Timestamp,
-        pause: @escaping Pause,
+        timer: LimitTimer,
         connectionAge: @escaping @Sendable () -> TimeAmount = Self.connectionAge
     ) {
         self.configuration = configuration
         self.logger = logger
         self.now = now
-        timeLimit = TimeLimit(configuration.timeout, pause: pause)
+        timeLimit = TimeLimit(configuration.timeout, timer: timer)
         let requests = OpenRequests()
         func client(to endpoint: Endpoint, isFresh: Bool = false) -> HTTPClient {
             var transport = Self.transport(configuration, to: endpoint)
@@ -88,7 +88,7 @@ public struct KooPhoneClient: CommandService {
         freshSubmissions = client(to: configuration.endpoint, isFresh: true)
         tokens = client(to: configuration.tokenEndpoint ?? configuration.endpoint)
         self.requests = requests
-        authorizer = Authorizer(configuration, http: tokens, logger: logger, now: now, pause: pause)
+        authorizer = Authorizer(configuration, http: tokens, logger: logger, now: now, timer: timer)
     }
 
     /// Whether the file with the secret has changed since it was last read.

@@ -1,7 +1,14 @@
 import Synchronization
 
-/// Waits for a time; throws when its task is cancelled.
-typealias Pause = @Sendable (Duration) async throws -> Void
+/// What time limits go by.
+struct LimitTimer: Sendable {
+    /// Tells how late a pause was.
+    let now: @Sendable () -> ContinuousClock.Instant
+    /// Waits for a time.
+    let pause: @Sendable (Duration) async throws -> Void
+
+    static let system = LimitTimer(now: { .now }, pause: { try await Task.sleep(for: $0) })
+}
 
 /// A time limit was reached.
 struct TimedOut: Error {}
@@ -31,22 +38,15 @@ final class TimeLimit: Sendable {
     }
 
     private let limit: Duration
-    private let clock: @Sendable () -> ContinuousClock.Instant
-    private let pause: Pause
+    private let timer: LimitTimer
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - limit: how long an operation may take.
-    ///   - clock: tells how late a timer was; tests bring their own.
-    ///   - pause: waits for that long; tests bring their own.
-    init(
-        _ limit: Duration,
-        clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
-        pause: @escaping Pause
-    ) {
+    ///   - timer: tests bring their own.
+    init(_ limit: Duration, timer: LimitTimer) {
         self.limit = limit
-        self.clock = clock
-        self.pause = pause
+        self.timer = timer
     }
 
     /// Runs an operation, and cancels it when it takes longer than the limit.
@@ -71,7 +71,7 @@ final class TimeLimit: Sendable {
     }
 
     private func begin(_ cancel: @escaping @Sendable () -> Void) -> UInt64 {
-        let due = clock() + limit
+        let due = timer.now() + limit
         let (number, isFirst) = state.withLock { state in
             state.last += 1
             state.operations[state.last] = Operation(due: due, cancel: cancel)
@@ -86,11 +86,11 @@ final class TimeLimit: Sendable {
     private func watch() async {
         while let due = next() {
             do {
-                try await pause(max(.zero, due - clock()))
+                try await timer.pause(max(.zero, due - timer.now()))
             } catch {
                 // Nobody cancels it; a pause that fails ends what it was for.
             }
-            for cancel in late(at: max(clock(), due)) { cancel() }
+            for cancel in late(at: max(timer.now(), due)) { cancel() }
         }
     }
 

@@ -19,6 +19,17 @@ struct ExchangeInvariantTests {
         return run
     }
 
+    @Test("the hostile server ends although a program goes on that was started meanwhile")
+    func endOfServer() throws {
+        var server: HostileServer? = try HostileServer(HostileCloud(seed: 1, secret: ExchangeRun.secret))
+        let program = try Command(["sleep", "20"])
+        let begin = ContinuousClock.now
+        #expect(server?.port != 0)
+        server = nil
+        #expect(ContinuousClock.now - begin < .seconds(10))
+        #expect(program.isRunning)
+    }
+
     @Test("a request that was sent again is noticed, also where it may be sent again but nobody can see it")
     func repetition() throws {
         let run = try finished(onUnknown: "hold")

@@ -28,7 +28,9 @@ final class HostileServer: Sendable {
     init(_ cloud: HostileCloud) throws {
         let (listener, port) = try Self.boundSocket()
         var pair: [Int32] = [0, 0]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else { throw NoSocket(code: errno) }
+        // A program that inherited its ends would keep this server from ever seeing that its thread has ended.
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw NoSocket(code: errno) }
         let arc = Arc(cloud)
         (self.port, self.cloud, control) = (port, arc, pair[0])
         let end = pair[1]

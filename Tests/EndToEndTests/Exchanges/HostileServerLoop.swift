@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 #if canImport(Glibc)
     import Glibc
@@ -44,9 +45,11 @@ struct HostileServerLoop {
 
     private mutating func takeConnections() {
         while true {
-            let descriptor = accept(listener, nil, nil)
+            let descriptor = Command.whileNoneStarts {
+                let descriptor = accept(listener, nil, nil)
+                return fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 ? descriptor : -1
+            }
             guard descriptor >= 0, fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else { return }
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             accepted += 1
             var connection = HostileConnection(descriptor: descriptor, number: accepted)
             if let greeting = cloud.value.withLock({ $0.greeting() }) { connection.steps = greeting.steps }

@@ -54,7 +54,9 @@ final class SimulatorProcess {
 
     @discardableResult
     func curl(_ arguments: String...) throws -> String {
-        let outcome = try Command.run(["curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "60"] + arguments)
+        let outcome = try Command.run(
+            ["curl", "--silent", "--show-error", "--fail-with-body", "--max-time", "60"] + arguments
+        )
         try #require(outcome.status == 0, "curl \(arguments): \(outcome.output) \(outcome.errors)")
         return outcome.output
     }

@@ -59,6 +59,7 @@ struct ConnectionTests {
         }
 
         var now: ContinuousClock.Instant { state.withLock { $0.now } }
+        var timer: LimitTimer { LimitTimer(now: { self.now }, pause: { self.pause($0) }) }
         var waited: [Duration] { pauses.withLock { $0 } }
 
         func pause(_ duration: Duration) {
@@ -82,7 +83,7 @@ struct ConnectionTests {
     ) async throws {
         let time = SuspendedTime(suspensions)
         await #expect(throws: TimedOut.self) {
-            try await TimeLimit(.seconds(30), clock: { time.now }, pause: { time.pause($0) }).run {
+            try await TimeLimit(.seconds(30), timer: time.timer).run {
                 try await Task.sleep(for: .seconds(3_600))
             }
         }
@@ -92,16 +93,17 @@ struct ConnectionTests {
     @Test
     func `One timer serves all requests, and each that is late is ended`() async throws {
         let time = SuspendedTime([])
-        let limit = TimeLimit(.seconds(30), clock: { time.now }, pause: { time.pause($0) })
+        let limit = TimeLimit(.seconds(30), timer: time.timer)
         for _ in 0..<2 {
             await #expect(throws: TimedOut.self) { try await limit.run { try await Task.sleep(for: .seconds(3_600)) } }
         }
         #expect(time.waited == [.seconds(30), .seconds(30)])
         let slow = SuspendedTime([])
-        let patient = TimeLimit(.seconds(30), clock: { slow.now }) {
+        let endless = LimitTimer(now: { slow.now }) {
             slow.pause($0)
             try await Task.sleep(for: .seconds(3_600))
         }
+        let patient = TimeLimit(.seconds(30), timer: endless)
         for number in 0..<100 { #expect(try await patient.run { number } == number) }
         #expect(slow.waited.count <= 1)
     }

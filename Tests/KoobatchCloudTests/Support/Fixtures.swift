@@ -40,6 +40,14 @@ final class ScratchFile: Sendable {
     }
 }
 
+extension LimitTimer {
+    /// Has a time limit reached when something has happened, however long that takes on a busy machine.
+    static func up(after event: @escaping @Sendable () async -> Void) -> LimitTimer {
+        let start = ContinuousClock.now
+        return LimitTimer(now: { start }, pause: { _ in await event() })
+    }
+}
+
 /// Runs a test with a client of an endpoint; without credentials, it has the token of the simulator.
 func withClient<Value>(
     of endpoint: String,
@@ -48,7 +56,7 @@ func withClient<Value>(
     network: Network = Network(),
     logger: Logger = Logger(label: "client") { _ in Silence() },
     now: @escaping @Sendable () -> Timestamp = WallClock.now,
-    pause: @escaping Pause = { try await Task.sleep(for: $0) },
+    timer: LimitTimer = .system,
     connectionAge: @escaping @Sendable () -> TimeAmount = KooPhoneClient.connectionAge,
     _ body: (KooPhoneClient) async throws -> Value
 ) async throws -> Value {
@@ -65,7 +73,7 @@ func withClient<Value>(
         configuration: configuration,
         logger: logger,
         now: now,
-        pause: pause,
+        timer: timer,
         connectionAge: connectionAge
     )
     let result: Result<Value, any Error>
