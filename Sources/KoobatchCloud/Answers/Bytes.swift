@@ -8,6 +8,18 @@
 
 /// Comparisons that the C library makes many bytes at a time.
 extension UnsafeRawBufferPointer {
+    /// A number that equal bytes share, and others hardly ever.
+    var mark: UInt64 {
+        var mark = UInt64(count)
+        var at = 0
+        while at + 8 <= count {
+            mark = (mark ^ loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
+            at += 8
+        }
+        for byte in self[at...] { mark = (mark ^ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15 }
+        return mark
+    }
+
     /// Whether both hold the same bytes.
     func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count, let start = baseAddress, let otherStart = other.baseAddress else {

@@ -184,23 +184,12 @@ struct SubmissionReader: DataReader {
         for (position, isAmbiguous) in isAmbiguous.enumerated() where isAmbiguous { usable[position] = 0..<0 }
         // Sorted, equal ones meet; by a number that equal ones share, which is cheaper than by the bytes.
         let named = (usable + foreign).filter { !$0.isEmpty }
-        let marks = named.map { mark(of: $0) }.sorted()
+        let marks = names.withUnsafeBytes { names in
+            named.map { UnsafeRawBufferPointer(rebasing: names[$0]).mark }.sorted()
+        }
         guard zip(marks, marks.dropFirst()).contains(where: { $0 == $1 }) else { return usable }
         let uses = Dictionary(named.map { (names[$0], 1) }, uniquingKeysWith: +)
         return usable.map { (uses[names[$0]] ?? 0) > 1 ? 0..<0 : $0 }
-    }
-
-    private func mark(of range: Range<Int>) -> UInt64 {
-        names.withUnsafeBytes { bytes in
-            var mark = UInt64(range.count)
-            var at = range.lowerBound
-            while at + 8 <= range.upperBound {
-                mark = (mark ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
-                at += 8
-            }
-            for byte in bytes[at..<range.upperBound] { mark = (mark ^ UInt64(byte)) &* 0x9E37_79B9_7F4A_7C15 }
-            return mark
-        }
     }
 
     private static func mismatch(_ flaw: String) -> ServiceFailure {

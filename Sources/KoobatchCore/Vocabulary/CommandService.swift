@@ -69,12 +69,38 @@ public struct SubmitResponse: Hashable, Sendable {
 
 /// What the API says of a task.
 public struct TaskReport: Hashable, Sendable {
-    /// The jobs that have ended, by `job_id`; a job that is not in it is still running or not reported.
-    public let results: [String: InstanceResult]
+    /// One instance job that has ended.
+    public struct Job: Hashable, Sendable {
+        /// Its `job_id`.
+        public let id: String
+        /// Its end.
+        public let result: InstanceResult
 
-    /// Creates a report.
+        /// Creates a job.
+        public init(id: String, result: InstanceResult) {
+            self.id = id
+            self.result = result
+        }
+    }
+
+    /// The jobs that have ended, each once, in the order of the answer: mostly that of the instances.
+    ///
+    /// A job that is not in it is still running or not reported.
+    public let jobs: [Job]
+
+    /// Creates a report of jobs with different ids.
+    public init(jobs: [Job]) {
+        self.jobs = jobs
+    }
+
+    /// Creates a report in the order of the ids.
     public init(results: [String: InstanceResult]) {
-        self.results = results
+        jobs = results.sorted { $0.key < $1.key }.map { Job(id: $0.key, result: $0.value) }
+    }
+
+    /// The results by `job_id`, gathered at each call.
+    public var results: [String: InstanceResult] {
+        Dictionary(jobs.map { ($0.id, $0.result) }) { first, _ in first }
     }
 }
 

@@ -40,9 +40,12 @@ final class Checkpointer: Sendable {
     ///
     /// What fails here is tried again after the next commit, as with SQLite's own checkpoint; a disk that is full or
     /// broken fails the commits too, which say so.
-    func checkpointIfGrown(_ db: Database, isWanted: Bool) {
-        guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return }
+    ///
+    /// - Returns: whether it had grown.
+    func checkpointIfGrown(_ db: Database, isWanted: Bool) -> Bool {
+        guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return false }
         checkpoint(db)
+        return true
     }
 
     /// Writes the log back as far as nobody reads it.

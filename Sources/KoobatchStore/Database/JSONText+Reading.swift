@@ -8,37 +8,48 @@ extension JSONText {
         try plain(text) ?? JSONDecoder().decode([String?].self, from: Data(text.utf8))
     }
 
-    /// Reads what koobatch writes most: an array without spaces and escapes; `nil` for everything else.
     private static func plain(_ text: String) -> [String?]? {
+        var strings: [String?] = []
+        let isRead = forEachPlain(text) { string in
+            strings.append(string.map { String(decoding: $0, as: UTF8.self) })
+        }
+        return isRead ? strings : nil
+    }
+
+    /// Reads what koobatch writes most: a JSON array of strings and nulls without spaces and escapes.
+    ///
+    /// - Parameter body: gets the bytes of each string, and `nil` for null.
+    /// - Returns: `false` for everything else; the body may have got some elements then.
+    static func forEachPlain(_ text: String, _ body: (UnsafeRawBufferPointer?) -> Void) -> Bool {
         var text = text
-        return text.withUTF8 { bytes in
-            guard bytes.count >= 2, bytes[0] == UInt8(ascii: "["), bytes[bytes.count - 1] == UInt8(ascii: "]") else {
-                return nil
-            }
-            var strings: [String?] = []
-            var at = 1
+        return text.withUTF8 { text in
+            let bytes = UnsafeRawBufferPointer(text)
             let end = bytes.count - 1
+            guard let first = bytes.baseAddress, end > 0,
+                bytes[0] == UInt8(ascii: "["), bytes[end] == UInt8(ascii: "]"),
+                memchr(first, CInt(UInt8(ascii: "\\")), bytes.count) == nil
+            else { return false }
+            var at = 1
             while at < end {
                 if bytes[at] == UInt8(ascii: "\"") {
-                    var close = at + 1
-                    while close < end, bytes[close] != UInt8(ascii: "\"") {
-                        if bytes[close] == UInt8(ascii: "\\") { return nil }
-                        close += 1
+                    let start = at + 1
+                    guard let quote = memchr(first + start, CInt(UInt8(ascii: "\"")), end - start) else {
+                        return false
                     }
-                    guard close < end else { return nil }
-                    strings.append(String(decoding: bytes[(at + 1)..<close], as: UTF8.self))
+                    let close = UnsafeRawPointer(quote) - first
+                    body(UnsafeRawBufferPointer(rebasing: bytes[start..<close]))
                     at = close + 1
                 } else if at + 4 <= end, bytes[at..<(at + 4)].elementsEqual("null".utf8) {
-                    strings.append(nil)
+                    body(nil)
                     at += 4
                 } else {
-                    return nil
+                    return false
                 }
-                if at == end { return strings }
-                guard bytes[at] == UInt8(ascii: ","), at + 1 < end else { return nil }
+                if at == end { return true }
+                guard bytes[at] == UInt8(ascii: ","), at + 1 < end else { return false }
                 at += 1
             }
-            return strings
+            return true
         }
     }
 }
@@ -52,5 +63,17 @@ extension InstanceIDs {
             throw DatabaseError(resultCode: .SQLITE_CONSTRAINT, message: "instance_ids of a chunk are damaged")
         }
         self = ids
+    }
+}
+
+extension String {
+    /// Whether it is the text of these bytes.
+    func isEqual(toUTF8 bytes: UnsafeRawBufferPointer) -> Bool {
+        var text = self
+        return text.withUTF8 { text in
+            guard text.count == bytes.count else { return false }
+            guard let start = text.baseAddress, let other = bytes.baseAddress else { return true }
+            return memcmp(start, other, text.count) == 0
+        }
     }
 }

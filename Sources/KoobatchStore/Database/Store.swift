@@ -185,7 +185,7 @@ extension Store {
                 continuation.resume(with: result)
                 // Not into a file that is not ours any more.
                 if case .failure(let error) = result, error is StoreError { return }
-                pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
+                if pulse.around({ checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }) { content.note(db) }
             }
         }
     }
@@ -251,7 +251,10 @@ extension Store {
 
     /// Writes the log back as far as nobody reads it.
     func checkpoint() async throws {
-        try await read { checkpointer.checkpoint($0) }
+        try await read { db in
+            checkpointer.checkpoint(db)
+            content.note(db)
+        }
     }
 
     /// Empties the write-ahead log at the end of the daemon, if nobody else uses the database.

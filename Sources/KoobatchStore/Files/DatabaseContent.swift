@@ -90,6 +90,15 @@ final class DatabaseContent: Sendable {
         known.withLock { $0 = Known(checkpoint: checkpoint, stamp: stamp, places: places, bytes: bytes) }
     }
 
+    /// Takes in what a checkpoint of the connection has just written, so that what is written after it is noticed.
+    func note(_ db: Database) {
+        do {
+            try requireOwn(db)
+        } catch {
+            // The next look says so.
+        }
+    }
+
     private static func file(of db: Database) -> UnsafeMutablePointer<sqlite3_file>? {
         var file: UnsafeMutablePointer<sqlite3_file>?
         let code = sqlite3_file_control(db.sqliteConnection, "main", SQLITE_FCNTL_FILE_POINTER, &file)

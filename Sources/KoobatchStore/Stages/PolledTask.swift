@@ -19,7 +19,8 @@ struct PolledTask {
     /// Whether the results did not come in time.
     let isLate: Bool
     private let finishedAt: Timestamp?
-    private let jobIDs: [String?]
+    /// As they are stored.
+    private let jobIDs: String
     private var states: [UInt8]
     private var outputs: ChunkDocument
     private var errorCodes: ChunkDocument
@@ -66,15 +67,9 @@ struct PolledTask {
         resultTimeout = (row[15] as Double?).map(ChunkFacts.duration)
         isLate = row[6]
         finishedAt = try row.decode(atIndex: 7)
-        let ids = try JSONText.optionalStrings(row[8] ?? "[]")
         let letters = Array((row[9] as String? ?? "").utf8)
-        guard ids.count == size, letters.count == size else {
-            throw DatabaseError(
-                resultCode: .SQLITE_CONSTRAINT,
-                message: "the documents of chunk \(chunk.rawValue) are damaged"
-            )
-        }
-        jobIDs = ids
+        guard letters.count == size else { throw Self.damaged(chunk) }
+        jobIDs = row[8] ?? "[]"
         states = letters
         outputs = try ChunkDocument(row[10], size: size)
         errorCodes = try ChunkDocument(row[11], size: size)
@@ -86,17 +81,41 @@ struct PolledTask {
     /// Instances in a state.
     func count(_ letter: UInt8) -> Int { states.count { $0 == letter } }
 
+    private static func damaged(_ chunk: ChunkID) -> DatabaseError {
+        DatabaseError(resultCode: .SQLITE_CONSTRAINT, message: "the documents of chunk \(chunk.rawValue) are damaged")
+    }
+
+    /// What a report says of each instance.
+    private func results(in report: TaskReport) throws -> [InstanceResult?] {
+        // The API reports jobs in the order in which it accepted them.
+        var next = report.jobs.startIndex
+        var results: [InstanceResult?] = []
+        results.reserveCapacity(size)
+        let isPlain = JSONText.forEachPlain(jobIDs) { id in
+            let isNext = id.map { next < report.jobs.endIndex && report.jobs[next].id.isEqual(toUTF8: $0) } ?? false
+            results.append(isNext ? report.jobs[next].result : nil)
+            if isNext { next += 1 }
+        }
+        if !isPlain || next < report.jobs.endIndex {
+            let named = report.results
+            results = try JSONText.optionalStrings(jobIDs).map { $0.flatMap { named[$0] } }
+        }
+        guard results.count == size else { throw Self.damaged(chunk) }
+        return results
+    }
+
     /// Takes in the results that an answer brings; returns how many instances they end.
-    mutating func take(_ answer: PollAnswer) -> (ended: Int, formerlyUnknown: Int) {
+    mutating func take(_ answer: PollAnswer) throws -> (ended: Int, formerlyUnknown: Int) {
         guard case .success(let report) = answer.result else { return (0, 0) }
+        let results = try results(in: report)
         let time = answer.finishedAt.description
         var ended = 0
         var formerlyUnknown = 0
         for index in 0..<size {
             let state = states[index]
-            guard state == InstanceLetter.awaited || state == InstanceLetter.unknown, let jobID = jobIDs[index],
-                let result = report.results[jobID]
-            else { continue }
+            guard state == InstanceLetter.awaited || state == InstanceLetter.unknown, let result = results[index] else {
+                continue
+            }
             states[index] = result.succeeded ? InstanceLetter.succeeded : InstanceLetter.failed
             outputs[index] = result.output
             errorCodes[index] = result.errorCode

@@ -106,7 +106,7 @@ struct ResultRecorder {
         return try first.map { answer in
             guard var task = try PolledTask(answer.poll.chunk, db) else { return nil }
             let before = (succeeded: task.count(InstanceLetter.succeeded), failed: task.count(InstanceLetter.failed))
-            let (ended, formerlyUnknown) = task.take(answer)
+            let (ended, formerlyUnknown) = try task.take(answer)
             let isFinished = !task.isLate && task.count(InstanceLetter.awaited) == 0
             if ended > 0 { task.encode(finishedAt: isFinished ? answer.finishedAt : nil) }
             return Progress(

@@ -4,13 +4,18 @@ import Testing
 
 @Suite("The files of the database under a daemon", .programs)
 struct DatabaseFileTests {
+    private static let anotherJob =
+        #""INSERT INTO command_jobs (command, instance_ids, run_at) VALUES ('ls', '[\"a\"]', '2099-01-01')""#
+
     @Test(
         "that are moved, deleted or replaced end it within seconds, with a status after which systemd leaves it",
         arguments: [
             "mv koobatch.db old.db", "rm koobatch.db", "mv koobatch.db old.db; cp old.db koobatch.db",
             "rm koobatch.db-wal",
             "rm koobatch.db-wal; touch koobatch.db-wal", "mv koobatch.db-shm old.db-shm", "rm koobatch.db*",
-            "sqlite3 koobatch.db '.backup copy.db'; cp copy.db koobatch.db", "cat koobatch.yaml >koobatch.db",
+            // Another content for certain: a file with the same is none that was replaced.
+            "sqlite3 koobatch.db '.backup copy.db'; sqlite3 copy.db \(anotherJob); cp copy.db koobatch.db",
+            "cat koobatch.yaml >koobatch.db",
         ]
     )
     func lost(_ script: String) throws {

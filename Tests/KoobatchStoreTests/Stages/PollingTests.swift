@@ -39,6 +39,25 @@ struct PollingTests {
         #expect(try await driver.store.duePolls(at: driver.now, places: 9, busy: []).next == nil)
     }
 
+    @Test("records two answers about one task one after the other")
+    mutating func twice() async throws {
+        try await submit(36)
+        driver.now = .start + .seconds(60)
+        var answers: [PollAnswer] = []
+        for poll in try await due() {
+            answers.append(try await driver.report(poll, user) { $0.hasSuffix("0") ? true : nil })
+            answers.append(try await driver.report(poll, user) { _ in true })
+        }
+        let ended = try await driver.store.record(answers, schedule: schedule, at: driver.now)
+        #expect(ended == [4, 28, 0, 4])
+        #expect(
+            try await user.rows("SELECT state, polls, succeeded FROM chunks") == [
+                ["finished", "2", "32"], ["finished", "2", "4"],
+            ]
+        )
+        #expect(try await user.row("SELECT state, succeeded FROM job_status") == ["succeeded", "36"])
+    }
+
     @Test("records results as they come, and finishes chunk and job with the last one")
     mutating func partial() async throws {
         try await submit(4)
