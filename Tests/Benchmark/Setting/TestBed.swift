@@ -99,7 +99,7 @@ final class TestBed {
         let pid = daemon?.identifier ?? 0
         try wait(for: 60, every: 0.02) {
             guard daemon?.isRunning == true else { throw Failed(description: "the daemon has ended") }
-            return try holds("SELECT pid = \(pid) FROM daemon")
+            return try holds("SELECT pid = \(pid) FROM daemon") && FileManager.default.fileExists(atPath: metricsSocket)
         }
     }
 
