@@ -143,7 +143,7 @@ struct InstanceListTests {
         }
     }
 
-    @Test func `ids that stand more than once are named with their lines, or taken once`() throws {
+    @Test func `repeated ids are named with their lines, or taken once`() throws {
         let list = try Self.parse("a\nb\na\n\nc\nb\na\nd\nd\ne\ne\nf\nf\ng\ng\n")
         let expected = InstanceListError(
             #"duplicate instances: "a" on lines 1 and 3, "b" on lines 2 and 6, "a" on lines 1 and 7, "#

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A request that was never sent", .programs)
 struct NotSentTests {
-    /// Why no connection comes about.
+    /// Why no connection can be made.
     enum Obstacle: String, CaseIterable, CustomTestStringConvertible {
         case refused = "connection refused"
         case unresolved = "name does not resolve"

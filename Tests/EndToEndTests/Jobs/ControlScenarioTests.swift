@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A rollout steered with nothing but the shell: what the simulator was asked to do is the judge.
+/// A rollout steered with nothing but the shell: checked against what the simulator was asked to do.
 @Suite("Control", .programs)
 struct ControlScenarioTests {
     private static let settings = """
