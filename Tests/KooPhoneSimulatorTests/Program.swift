@@ -28,12 +28,12 @@ struct Program: Sendable {
             .deletingLastPathComponent()
             .appending(path: "koophone-sim")
             .path
-        let output = try Self.pipe()
-        let errors = try Self.pipe()
+        let output = try Command.pipe()
+        let errors = try Command.pipe()
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, errors.write, STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errors[1], STDERR_FILENO)
         var pointers = ([path] + arguments).map { strdup($0) }
         pointers.append(nil)
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
@@ -43,12 +43,12 @@ struct Program: Sendable {
         }
         pointers.forEach { free($0) }
         posix_spawn_file_actions_destroy(&actions)
-        close(output.write)
-        close(errors.write)
+        close(output[1])
+        close(errors[1])
         guard failure == 0 else { throw SystemError(code: failure) }
         self.process = process
-        self.output = output.read
-        self.errors = errors.read
+        self.output = output[0]
+        self.errors = errors[0]
     }
 
     /// What the program writes next on standard output; empty when it has ended.
@@ -82,17 +82,6 @@ struct Program: Sendable {
         let count = Glibc.read(descriptor, &bytes, bytes.count)
         guard count >= 0 else { throw SystemError(code: errno) }
         return count == 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
-    }
-
-    private static func pipe() throws -> (read: CInt, write: CInt) {
-        var ends: [CInt] = [0, 0]
-        try Command.whileNoneStarts {
-            guard Glibc.pipe(&ends) == 0 else { throw SystemError(code: errno) }
-            for end in ends {
-                guard fcntl(end, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError(code: errno) }
-            }
-        }
-        return (ends[0], ends[1])
     }
 }
 

@@ -4,10 +4,6 @@ import Testing
 
 @testable import koobatch
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 @Suite("Lines that a descriptor does not take")
 struct LogWriterTests {
     /// The reading end of a pipe.
@@ -33,19 +29,9 @@ struct LogWriterTests {
         }
     }
 
-    /// The ends of a pipe that no program has.
-    private static func pipe() throws -> [Int32] {
-        var ends: [Int32] = [0, 0]
-        try Command.whileNoneStarts {
-            try #require(Glibc.pipe(&ends) == 0)
-            for end in ends { try #require(fcntl(end, F_SETFD, FD_CLOEXEC) == 0) }
-        }
-        return ends
-    }
-
     @Test("are dropped beyond the queue, and every one of them is counted", arguments: [1, 200, 5_000])
     func count(length: Int) throws {
-        let ends = try Self.pipe()
+        let ends = try Command.pipe()
         var reader = Reader(of: ends)
         let writer = LogWriter(descriptor: ends[1]) { "dropped \($0)" }
         let padding = String(repeating: "x", count: length)
@@ -78,13 +64,13 @@ struct LogWriterTests {
     @Test("are counted when it takes lines again", arguments: [3])
     func refused(lines: Int) throws {
         // A reader that goes away, and a new one in its place.
-        let ends = try Self.pipe()
+        let ends = try Command.pipe()
         close(ends[0])
         signal(SIGPIPE, SIG_IGN)
         let writer = LogWriter(descriptor: ends[1]) { "dropped \($0)" }
         for number in 0..<lines { writer.write("\(number)") }
         writer.flush(within: .seconds(10))
-        let others = try Self.pipe()
+        let others = try Command.pipe()
         try #require(dup2(others[1], ends[1]) == ends[1])
         writer.write("again")
         writer.flush(within: .seconds(10))

@@ -77,6 +77,16 @@ public final class Command: Sendable {
         try starting.withLock { _ in try body() }
     }
 
+    /// The ends of a pipe that no program inherits: to read from, and to write to.
+    public static func pipe() throws -> [Int32] {
+        var ends: [Int32] = [-1, -1]
+        let isMade = whileNoneStarts {
+            Glibc.pipe(&ends) == 0 && ends.allSatisfy { fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }
+        }
+        guard isMade else { throw NotStarted(description: "no pipe: \(String(cString: strerror(errno)))") }
+        return ends
+    }
+
     /// Whether it has not ended.
     public var isRunning: Bool { reap(WNOHANG) == nil }
 

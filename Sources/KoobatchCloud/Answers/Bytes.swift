@@ -6,9 +6,17 @@
     import Darwin
 #endif
 
+extension Sequence<UInt64> {
+    /// Whether two of the marks are equal: sorted, equal ones meet.
+    var hasEqualMarks: Bool {
+        let marks = sorted()
+        return zip(marks, marks.dropFirst()).contains { $0 == $1 }
+    }
+}
+
 /// Comparisons that the C library makes many bytes at a time.
 extension UnsafeRawBufferPointer {
-    /// A number that equal bytes share, and others hardly ever.
+    /// A number that equal bytes share, and others hardly ever: cheaper to compare than the bytes.
     var mark: UInt64 {
         var mark = UInt64(count)
         var at = 0

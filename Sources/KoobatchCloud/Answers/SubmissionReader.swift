@@ -182,12 +182,11 @@ struct SubmissionReader: DataReader {
     private var usableJobIDs: [Range<Int>] {
         var usable = jobIDs
         for (position, isAmbiguous) in isAmbiguous.enumerated() where isAmbiguous { usable[position] = 0..<0 }
-        // Sorted, equal ones meet; by a number that equal ones share, which is cheaper than by the bytes.
         let named = (usable + foreign).filter { !$0.isEmpty }
         let marks = names.withUnsafeBytes { names in
-            named.map { UnsafeRawBufferPointer(rebasing: names[$0]).mark }.sorted()
+            named.map { UnsafeRawBufferPointer(rebasing: names[$0]).mark }
         }
-        guard zip(marks, marks.dropFirst()).contains(where: { $0 == $1 }) else { return usable }
+        guard marks.hasEqualMarks else { return usable }
         let uses = Dictionary(named.map { (names[$0], 1) }, uniquingKeysWith: +)
         return usable.map { (uses[names[$0]] ?? 0) > 1 ? 0..<0 : $0 }
     }

@@ -16,6 +16,12 @@ final class Checkpointer: Sendable {
     private static let limit: CInt = 800
 
     private let pages = Mutex<CInt>(0)
+    private let content: DatabaseContent
+
+    /// - Parameter content: of the file, which is told of every checkpoint.
+    init(of content: DatabaseContent) {
+        self.content = content
+    }
 
     /// The size of the log after the last commit or checkpoint of the connection.
     var size: WriteAheadLog { WriteAheadLog(pages: pages.withLock { $0 }) }
@@ -40,16 +46,14 @@ final class Checkpointer: Sendable {
     ///
     /// What fails here is tried again after the next commit, as with SQLite's own checkpoint; a disk that is full or
     /// broken fails the commits too, which say so.
-    ///
-    /// - Returns: whether it had grown.
-    func checkpointIfGrown(_ db: Database, isWanted: Bool) -> Bool {
-        guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return false }
+    func checkpointIfGrown(_ db: Database, isWanted: Bool) {
+        guard pages.withLock({ $0 }) >= (isWanted ? Self.threshold : Self.limit) else { return }
         checkpoint(db)
-        return true
     }
 
     /// Writes the log back as far as nobody reads it.
     func checkpoint(_ db: Database) {
+        defer { content.note(db) }
         do {
             try db.checkpoint(.passive)
         } catch {
@@ -81,6 +85,7 @@ final class Checkpointer: Sendable {
     /// - Throws: the error of SQLite, but for the lock of somebody else.
     func empty(_ db: Database, _ lockWait: LockWait, isWanted: Bool) throws -> WriteAheadLog {
         if isWanted, size.isLarge {
+            defer { content.note(db) }
             do {
                 let (all, written) = try db.checkpoint(.passive)
                 if all == written {

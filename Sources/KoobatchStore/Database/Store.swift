@@ -11,7 +11,7 @@ import GRDB
 public struct Store: Sendable {
     let database: DatabaseQueue
     private let log: DurableLog
-    private let checkpointer = Checkpointer()
+    private let checkpointer: Checkpointer
     let metrics = StoreMetrics()
     let pulse = DatabasePulse()
     let syncPulse = DatabasePulse()
@@ -47,6 +47,8 @@ public struct Store: Sendable {
         sync: @escaping @Sendable (_ descriptor: Int32) throws -> Void
     ) throws {
         lockWait = LockWait(busyTimeout)
+        content = DatabaseContent(database: path)
+        checkpointer = Checkpointer(of: content)
         // The sync that FULL adds is done after the commit, see DurableLog.
         let database = try Self.connect(path: path, as: .daemon(lockWait), synchronous: "NORMAL")
         try database.inDatabase { [checkpointer] db in
@@ -58,7 +60,6 @@ public struct Store: Sendable {
         spool = AnswerSpool(database: path)
         self.lock = lock
         files = DatabaseFiles(database: path)
-        content = DatabaseContent(database: path)
         log = try DurableLog(database: path) { [metrics, syncPulse] descriptor in
             try syncPulse.around { try metrics.sync.timing { try sync(descriptor) } }
         }
@@ -185,7 +186,7 @@ extension Store {
                 continuation.resume(with: result)
                 // Not into a file that is not ours any more.
                 if case .failure(let error) = result, error is StoreError { return }
-                if pulse.around({ checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }) { content.note(db) }
+                pulse.around { checkpointer.checkpointIfGrown(db, isWanted: !pacer.isOpening) }
             }
         }
     }
@@ -251,10 +252,7 @@ extension Store {
 
     /// Writes the log back as far as nobody reads it.
     func checkpoint() async throws {
-        try await read { db in
-            checkpointer.checkpoint(db)
-            content.note(db)
-        }
+        try await read { checkpointer.checkpoint($0) }
     }
 
     /// Empties the write-ahead log at the end of the daemon, if nobody else uses the database.
