@@ -3,7 +3,8 @@ import GRDB
 extension Store {
     /// Runs a call on files that are ours and whole: what is written to others is lost, or damages them further.
     ///
-    /// - Throws: `StoreError.damaged` for what SQLite finds to be no content of its own.
+    /// - Throws: `StoreError.damaged` for what SQLite finds to be no content of its own, or `.replaced` where it was
+    ///   overwritten in the midst of the call.
     func whole<Value>(_ db: Database, _ call: () throws -> Value) throws -> Value {
         do {
             return try call()
@@ -12,6 +13,11 @@ extension Store {
         {
             // As it is: what is in the log may be missing in the file.
             try db.leaveLogAtClose()
+            do {
+                try requireOurs(db)
+            } catch is DatabaseError {
+                // Nothing else can be read either.
+            }
             throw StoreError.damaged(path: path, reason: error.message ?? "\(error)")
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 import TestSupport
 import Testing
 
@@ -25,6 +26,23 @@ struct DatabaseContentTests {
         try file.close()
         await #expect {
             try await store.foreignChangeCounter()
+        } throws: { error in
+            if case .replaced = error as? StoreError { true } else { false }
+        }
+    }
+
+    @Test("is noticed to be another one when it is overwritten in the midst of a transaction")
+    func inTransaction() async throws {
+        let database = try TestDatabase.current()
+        let store = try database.store()
+        try await store.checkpoint()
+        await #expect {
+            try await store.write { db in
+                try Data("not a database".utf8).write(to: URL(fileURLWithPath: database.path), options: [])
+                // Read from the file, not from memory.
+                sqlite3_db_release_memory(db.sqliteConnection)
+                try db.execute(sql: "UPDATE error_policies SET action = 'retry'")
+            }
         } throws: { error in
             if case .replaced = error as? StoreError { true } else { false }
         }
