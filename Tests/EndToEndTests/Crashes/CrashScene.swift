@@ -10,7 +10,7 @@ final class CrashScene {
     let seed: UInt64
     /// What people did before this many submissions does not count as a repetition.
     var submissionsBefore = 0
-    /// Jobs that may be gone.
+    /// Jobs that may be gone, and will be.
     var deletable: Set<String> = []
     private var platter: Platter?
 
@@ -79,8 +79,10 @@ final class CrashScene {
                 SELECT count(*) = 0
                   FROM command_jobs AS j
                   JOIN job_progress AS p ON p.command_job_id = j.id
-                 WHERE j.finished_at IS NULL
-                   AND (p.held_chunks = 0 OR p.waiting_chunks + p.in_flight_chunks > 0 OR p.planned < p.total)
+                 WHERE (j.finished_at IS NULL
+                        AND (p.held_chunks = 0 OR p.waiting_chunks + p.in_flight_chunks > 0 OR p.planned < p.total))
+                    -- A deletion goes in steps, and a daemon that ends leaves the rest to the next one.
+                    OR j.id IN (\(deletable.joined(separator: ",")))
                 """,
             within: .seconds(60)
         )

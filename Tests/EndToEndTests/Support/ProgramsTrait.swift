@@ -24,7 +24,7 @@ extension Trait where Self == ProgramsTrait {
 
 /// As many threads as tests may run at once.
 private final class WaitingThreads: TaskExecutor {
-    static let shared = WaitingThreads(count: 4)
+    static let shared = WaitingThreads(count: 6)
 
     private let jobs = Mutex<[UnownedJob]>([])
     private let available = DispatchSemaphore(value: 0)
