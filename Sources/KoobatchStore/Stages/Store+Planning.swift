@@ -81,12 +81,14 @@ extension Store {
             var preparation = ClaimPreparation()
             for claimant in try Self.claimants(limit: places, now: now, db) where claimant.canPlan {
                 let job = claimant.share.job
-                if claimant.total >= InstanceLists.largeFrom, !lists.holds(job), let list = try Self.list(of: job, db) {
-                    lists.keep(list, of: job)
+                let window = max(places * chunkSize, claimant.isSerialized ? ClaimRules.blockedAtOnce : 0)
+                let count = min(window, claimant.planLimit - claimant.planned)
+                if claimant.total >= InstanceLists.largeFrom, !lists.reaches(job, from: claimant.planned, count: count),
+                    let list = try Self.list(of: job, db)
+                {
+                    lists.keep(list, of: job, from: claimant.planned, count: count)
                 }
                 guard claimant.isSerialized else { continue }
-                let window = max(places * chunkSize, ClaimRules.blockedAtOnce)
-                let count = min(window, claimant.planLimit - claimant.planned)
                 let instances = try chunks(of: claimant, count: count, size: count, db)?.flatMap(\.list)
                 preparation.windows[job] = ClaimPreparation.Window(
                     planned: claimant.planned,
