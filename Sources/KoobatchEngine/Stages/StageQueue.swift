@@ -80,6 +80,8 @@ public final class StageQueue<Element: Sendable>: Sendable {
         } else {
             await wait()
         }
+        // What is being read at this moment comes into the same transaction, in place of one of its own.
+        await Task.yield()
         return state.withLock { state in
             defer {
                 state.elements = []
