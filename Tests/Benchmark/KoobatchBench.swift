@@ -19,7 +19,7 @@ struct KoobatchBench: AsyncParsableCommand {
 struct Table: ParsableCommand {
     static let measures: [any Measure.Type] = [
         SchemaSize.self, Throughput.self, ChunkCost.self, LockedOut.self, FirstRequest.self, MillionInsert.self,
-        UrgentJob.self, MillionJob.self, RestartAfterKill.self, HistoryCost.self, IdleCost.self,
+        UrgentJob.self, MillionJob.self, SeveralJobs.self, RestartAfterKill.self, HistoryCost.self, IdleCost.self,
     ]
 
     static let configuration = CommandConfiguration(
