@@ -49,7 +49,6 @@ struct InstanceList: Sendable {
     /// Goes to an instance, and says whether so many from there on are in this part, or all that the list has.
     mutating func reaches(from first: Int, count: Int) -> Bool {
         if first < start { return false }
-        if first < index { (offset, index) = (0, start) }
         skip(to: first)
         if isToEnd { return true }
         return text.withUnsafeBufferPointer { text in
@@ -57,9 +56,11 @@ struct InstanceList: Sendable {
         }
     }
 
-    /// The instances from a number on, cut into chunks; fewer than `count` where the list ends.
-    mutating func chunks(from first: Int, count: Int, size: Int) -> [InstanceIDs] {
-        guard reaches(from: first, count: count) else { return [] }
+    /// The instances from a number on, cut into chunks; fewer than `count` where the list ends, and `nil` where this part
+    /// does not reach so far.
+    mutating func chunks(from first: Int, count: Int, size: Int) -> [InstanceIDs]? {
+        if first < start { return nil }
+        skip(to: first)
         var chunks: [InstanceIDs] = []
         chunks.reserveCapacity((count + size - 1) / size)
         var left = count
@@ -67,11 +68,12 @@ struct InstanceList: Sendable {
             chunks.append(chunk)
             left -= chunk.count
         }
-        return chunks
+        return left == 0 || isToEnd ? chunks : nil
     }
 
     /// Goes to an instance.
     fileprivate mutating func skip(to first: Int) {
+        if first < index { (offset, index) = (0, start) }
         text.withUnsafeBufferPointer { bytes in
             while index < first, let end = Self.end(of: 1, in: bytes, from: offset) {
                 (offset, index) = (end.offset, index + 1)
@@ -169,12 +171,12 @@ final class InstanceLists: Sendable {
     /// Chunks of a list; `nil` if what is kept of it does not reach so far.
     func chunks(of job: CommandJobID, from first: Int, count: Int, size: Int) -> [InstanceIDs]? {
         state.withLock { state in
-            guard state.lists[job]?.reaches(from: first, count: count) == true else { return nil }
+            guard let chunks = state.lists[job]?.chunks(from: first, count: count, size: size) else { return nil }
             if state.order.last != job {
                 state.order.removeAll { $0 == job }
                 state.order.append(job)
             }
-            return state.lists[job]?.chunks(from: first, count: count, size: size)
+            return chunks
         }
     }
 
