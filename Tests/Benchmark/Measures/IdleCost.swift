@@ -11,6 +11,7 @@ enum IdleCost: Measure {
         try bed.startDaemon()
         // A daemon that has worked before: connections, threads and a finished job are there.
         try bed.finish(try bed.insert(instances: 320))
+        // Until it has done what follows a job.
         Thread.sleep(forTimeInterval: setup.pick(15, quick: 2))
         // Whole rounds of what the daemon does every ten seconds.
         let seconds = setup.pick(20, quick: 10)
@@ -21,6 +22,7 @@ enum IdleCost: Measure {
             let first = try ProcessUsage(of: bed.daemon)
             var (last, count) = (first, 0)
             for _ in 0..<seconds {
+                // The time is what is measured; a look a second, because threads that end take their counts with them.
                 Thread.sleep(forTimeInterval: 1)
                 let now = try ProcessUsage(of: bed.daemon)
                 count += now.wakeUps(since: last)

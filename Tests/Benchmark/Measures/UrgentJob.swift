@@ -27,6 +27,7 @@ enum UrgentJob: Measure {
                     return first != nil
                 }
                 delays.append(Double((first?.microseconds ?? 0) - committed) / 1_000)
+                // The next user comes when the daemon is with the large job alone again.
                 Thread.sleep(forTimeInterval: 0.25)
             }
             memory.append(try ProcessUsage(of: bed.daemon).peakMebibytes)
