@@ -48,6 +48,7 @@ let package = Package(
             resources: [
                 .embedInCode("0001_schema.sql"),
                 .embedInCode("0002_cheaper_checks.sql"),
+                .embedInCode("0003_change_in_place.sql"),
             ],
             swiftSettings: strict
         ),

@@ -14,6 +14,7 @@ public enum Migrations {
     public static let all: [Migration] = [
         Migration(version: 10, sql: String(decoding: PackageResources._001_schema_sql, as: UTF8.self)),
         Migration(version: 11, sql: String(decoding: PackageResources._002_cheaper_checks_sql, as: UTF8.self)),
+        Migration(version: 12, sql: String(decoding: PackageResources._003_change_in_place_sql, as: UTF8.self)),
     ]
 
     /// The version of a database that every migration has been applied to.

@@ -1,0 +1,48 @@
+-- The start, the end and every pause of a job change its row. SQLite rewrites a row with its list, 30 ms of the write lock
+-- where it has a million instances, unless the row keeps its size: then it writes the pages that differ. So a row with a
+-- long list gets a column whose size makes up for that of the others. It is computed by SQLite, whoever writes.
+--
+-- The rows move into a table of the new form, whose root page then changes places with the old one's: indexes, triggers and
+-- views stay as they are, and so does the order of the schema: https://sqlite.org/lang_altertable.html#otheralter
+
+CREATE TABLE command_jobs_padded (id INTEGER);
+
+PRAGMA writable_schema = ON;
+
+UPDATE sqlite_schema
+   SET sql = (SELECT replace(
+                         replace(sql, 'CREATE TABLE command_jobs (', 'CREATE TABLE command_jobs_padded ('),
+                         '    -- A JSON array of 1 to 1,000,000 distinct',
+                         '    -- For SQLite: where the list is long, zeros that keep the size of the row when the columns above change, so that
+    -- it changes in place; otherwise the list would be written with it.
+    padding             BLOB GENERATED ALWAYS AS (iif(substr(instance_ids, 32768, 1) = '''', NULL, zeroblob(max(58,
+        320 - length(state) - coalesce(length(started_at), 0) - coalesce(length(finished_at), 0) - coalesce(length(expires_at), 0)
+        - coalesce(length(CAST(state_reason AS BLOB)) + (length(CAST(state_reason AS BLOB)) > 57), 0))))) STORED,
+    -- A JSON array of 1 to 1,000,000 distinct'
+                     )
+                FROM sqlite_schema
+               WHERE type = 'table' AND name = 'command_jobs')
+ WHERE type = 'table' AND name = 'command_jobs_padded';
+
+PRAGMA writable_schema = RESET;
+
+INSERT INTO command_jobs_padded (id, command, label, unique_key, priority, run_at, expires_at, max_attempts, on_unknown,
+                                 max_concurrency, max_errors, canary, serialize_instances, result_timeout, state,
+                                 state_reason, created_at, started_at, finished_at, instance_ids)
+SELECT id, command, label, unique_key, priority, run_at, expires_at, max_attempts, on_unknown, max_concurrency, max_errors,
+       canary, serialize_instances, result_timeout, state, state_reason, created_at, started_at, finished_at, instance_ids
+  FROM command_jobs;
+
+PRAGMA writable_schema = ON;
+
+UPDATE sqlite_schema AS this
+   SET rootpage = other.rootpage,
+       sql      = replace(other.sql, 'CREATE TABLE ' || other.name || ' (', 'CREATE TABLE ' || this.name || ' (')
+  FROM (SELECT name, rootpage, sql FROM sqlite_schema WHERE type = 'table') AS other
+ WHERE this.type = 'table'
+   AND (this.name, other.name) IN (VALUES ('command_jobs', 'command_jobs_padded'),
+                                                   ('command_jobs_padded', 'command_jobs'));
+
+PRAGMA writable_schema = RESET;
+
+DROP TABLE command_jobs_padded;
