@@ -15,7 +15,7 @@ UPDATE sqlite_schema
                          '    -- A JSON array of 1 to 1,000,000 distinct',
                          '    -- For SQLite: where the list is long, zeros that keep the size of the row when the columns above change, so that
     -- it changes in place; otherwise the list would be written with it.
-    padding             BLOB GENERATED ALWAYS AS (iif(substr(instance_ids, 32768, 1) = '''', NULL, zeroblob(max(58,
+    padding             BLOB GENERATED ALWAYS AS (iif(length(CAST(instance_ids AS BLOB)) < 32768, NULL, zeroblob(max(58,
         320 - length(state) - coalesce(length(started_at), 0) - coalesce(length(finished_at), 0) - coalesce(length(expires_at), 0)
         - coalesce(length(CAST(state_reason AS BLOB)) + (length(CAST(state_reason AS BLOB)) > 57), 0))))) STORED,
     -- A JSON array of 1 to 1,000,000 distinct'
