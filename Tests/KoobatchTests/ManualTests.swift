@@ -42,7 +42,7 @@ struct ManualTests {
         }
         for name in documented {
             let names = try #require(database.section(name)).names
-            let columns = try shell.rows("SELECT name FROM pragma_table_info('\(name)')").map { $0[0] }
+            let columns = try shell.rows("SELECT name FROM pragma_table_xinfo('\(name)')").map { $0[0] }
             #expect(Set(names) == Set(columns) && names.count == columns.count, "\(name): \(names) \(columns)")
         }
         let titles = ["command_jobs", "chunks", "attempts", "error_policies"]

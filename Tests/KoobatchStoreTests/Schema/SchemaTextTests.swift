@@ -45,7 +45,7 @@ struct SchemaTextTests {
         #expect(tables.count >= 8)
         for table in tables {
             let lines = Lines(try sql(table))
-            let columns = try shell.rows("SELECT name FROM pragma_table_info('\(table)');").map { $0[0] }
+            let columns = try shell.rows("SELECT name FROM pragma_table_xinfo('\(table)');").map { $0[0] }
             #expect(!columns.isEmpty)
             let silent = columns.filter { !lines.explains($0) }
             #expect(silent.isEmpty, "columns of \(table) without a comment: \(silent)")
