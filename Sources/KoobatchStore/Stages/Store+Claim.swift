@@ -16,6 +16,8 @@ extension Store {
         static let dueAtOnce = 500
         /// Instances of a job that are looked at at once, of which some may wait for other jobs.
         static let blockedAtOnce = 1_024
+        /// Bytes of lists that are read at once: 2 ms.
+        static let readAtOnce = 1 << 20
     }
 
     /// What was claimed in one transaction.

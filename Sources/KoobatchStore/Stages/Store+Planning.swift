@@ -75,17 +75,21 @@ extension Store {
         return list.chunks(from: claimant.planned, count: count, size: size)
     }
 
-    /// Reads what the next claim cuts from, without holding the write lock.
+    /// Reads what the next claim cuts from, without holding the write lock: no further list after so many bytes, because a
+    /// job of a higher priority may have been inserted meanwhile.
     func prepareClaim(places: Int, chunkSize: Int, at now: Timestamp) async throws -> ClaimPreparation {
         try await read { db in
             var preparation = ClaimPreparation()
+            var bytes = 0
             for claimant in try Self.claimants(limit: places, now: now, db) where claimant.canPlan {
+                if bytes >= ClaimRules.readAtOnce { break }
                 let job = claimant.share.job
                 let window = max(places * chunkSize, claimant.isSerialized ? ClaimRules.blockedAtOnce : 0)
                 let count = min(window, claimant.planLimit - claimant.planned)
                 if claimant.total >= InstanceLists.largeFrom, !lists.reaches(job, from: claimant.planned, count: count),
                     let list = try Self.list(of: job, db)
                 {
+                    bytes += list.size
                     lists.keep(list, of: job, from: claimant.planned, count: count)
                 }
                 guard claimant.isSerialized else { continue }

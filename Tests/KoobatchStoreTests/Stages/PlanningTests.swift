@@ -47,6 +47,21 @@ struct PlanningTests {
         #expect(try await Audit.complaints(user).isEmpty)
     }
 
+    @Test("reads one very long list at a time, so that a more urgent job does not wait for all of them")
+    mutating func oneAtATime() async throws {
+        let instances = (0..<40_000).map { "phone-with-a-long-name-\($0)" }
+        for _ in 0..<3 { _ = try await user.insertJob(instances) }
+        let first = try await driver.turn(places: 12)
+        #expect(Set(first.claims.map(\.job.rawValue)) == [1])
+        // The others are looked at again soon.
+        #expect(try #require(first.nextDue) <= driver.now + .milliseconds(5))
+        _ = try await user.insertJob(["u"], ["priority": "9"])
+        let second = try await driver.claim(12).map(\.job.rawValue)
+        #expect(second.first == 4)
+        #expect(Set(second) == [4, 1, 2])
+        #expect(Set(try await driver.claim(12).map(\.job.rawValue)) == [1, 2, 3])
+    }
+
     @Test(
         "cuts every instance of every job once, of many large jobs at once",
         arguments: [
