@@ -58,12 +58,8 @@ UPDATE sqlite_schema
 
 PRAGMA writable_schema = RESET;
 
-INSERT INTO command_jobs_padded (id, command, label, unique_key, priority, run_at, expires_at, max_attempts, on_unknown,
-                                 max_concurrency, max_errors, canary, serialize_instances, result_timeout, state,
-                                 state_reason, created_at, started_at, finished_at, instance_ids)
-SELECT id, command, label, unique_key, priority, run_at, expires_at, max_attempts, on_unknown, max_concurrency, max_errors,
-       canary, serialize_instances, result_timeout, state, state_reason, created_at, started_at, finished_at, instance_ids
-  FROM command_jobs;
+-- With columns that somebody has added; SQLite computes the padding.
+INSERT INTO command_jobs_padded SELECT * FROM command_jobs;
 
 PRAGMA writable_schema = ON;
 

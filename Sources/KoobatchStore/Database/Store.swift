@@ -75,7 +75,8 @@ public struct Store: Sendable {
     ///   - path: of the file.
     ///   - busyTimeout: how long to wait for another program before `StoreError.locked`.
     /// - Returns: the versions before and after; 0 before means that it was created.
-    /// - Throws: `StoreError` for a database of something else or of a newer koobatch.
+    /// - Throws: `StoreError` for a database of something else or of a newer koobatch, or one that cannot be upgraded, which
+    ///   is as it was then.
     @discardableResult
     public static func migrate(
         path: String,
@@ -85,8 +86,8 @@ public struct Store: Sendable {
         return try database.inDatabase { db in
             do {
                 return try Migrator.migrate(db, path: path)
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
-                throw StoreError.locked(path: path, by: ConnectionProbe(database: path).writer)
+            } catch let error as DatabaseError {
+                throw StoreError(upgrading: error, path: path)
             }
         }
     }

@@ -29,6 +29,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
     case strayLog(path: String)
     /// The database is a text copy (`.dump`) that does not say whose it is.
     case unmarked(path: String)
+    /// What is in the database, or the disk, keeps it from being upgraded.
+    case cannotUpgrade(path: String, reason: String)
     /// The tables have the names of koobatch's, and are others.
     case otherSchema(path: String)
     /// The lock file cannot be used.
@@ -87,6 +89,8 @@ public enum StoreError: Error, Hashable, CustomStringConvertible {
             "\(path) is not the file that the last daemon worked on, and \(path)-wal belongs to the earlier file and would damage this one; move \(path)-wal and \(path)-shm away if you have restored a copy, or put the old file back"
         case .unmarked(let path):
             "\(path) looks like a database of koobatch that was copied as text (.dump), which leaves out application_id and user_version; check and set them with: koobatch migrate"
+        case .cannotUpgrade(let path, let reason):
+            "the database \(path) cannot be upgraded and is as it was: \(reason)"
         case .otherSchema(let path):
             "\(path) looks like a database of koobatch, but its tables are not those of a schema that this koobatch knows; restore another copy"
         case .cannotLock(let path, let reason):
@@ -135,6 +139,21 @@ extension StoreError {
         case .SQLITE_CORRUPT: self = .damaged(path: path, reason: reason)
         case .SQLITE_BUSY: self = .locked(path: path, by: nil)
         default: self = .cannotOpen(path: path, reason: Self.bounded(reason))
+        }
+    }
+
+    /// The error for what SQLite says when a database is created or upgraded.
+    init(upgrading error: DatabaseError, path: String) {
+        let reason = error.message ?? "\(error)"
+        switch error.resultCode {
+        case .SQLITE_NOTADB, .SQLITE_CORRUPT: self.init(opening: error, path: path)
+        case .SQLITE_BUSY: self = .locked(path: path, by: ConnectionProbe(database: path).writer)
+        case .SQLITE_READONLY: self = .noAccess(path: path, to: .write)
+        case .SQLITE_FULL:
+            self = .cannotUpgrade(path: path, reason: "\(reason); an upgrade can take twice the size of the database more")
+        case .SQLITE_CONSTRAINT:
+            self = .cannotUpgrade(path: path, reason: "\(Self.bounded(reason)); mend the row that breaks this rule")
+        default: self = .cannotUpgrade(path: path, reason: Self.bounded(reason))
         }
     }
 

@@ -75,6 +75,61 @@ struct MigrationTests {
         _ = try Store(path: path)
     }
 
+    /// A database of the version before this one, with a job of 10,000 instances.
+    private func earlier() throws {
+        let migrations = Migrations.all.dropLast()
+        try shell.rows(
+            """
+            \(migrations.map(\.sql).joined())
+            PRAGMA user_version = \(try #require(migrations.last).version);
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+            INSERT INTO command_jobs (command, instance_ids, label) SELECT 'ls', json_group_array('phone' || i), 'a' FROM n;
+            """
+        )
+    }
+
+    @Test("keeps columns and indexes that somebody has added")
+    func added() throws {
+        try earlier()
+        try shell.rows(
+            """
+            ALTER TABLE command_jobs ADD COLUMN ticket TEXT;
+            UPDATE command_jobs SET ticket = 'T-1';
+            CREATE INDEX by_ticket ON command_jobs (ticket);
+            """
+        )
+        try Store.migrate(path: path)
+        let ticket = "SELECT id FROM command_jobs INDEXED BY by_ticket WHERE ticket = 'T-1';"
+        #expect(try shell.run(ticket + "PRAGMA integrity_check;") == "1\nok")
+    }
+
+    @Test("says which rule a row breaks that was written without them, and leaves the database as it is")
+    func brokenRule() throws {
+        try earlier()
+        try shell.rows("PRAGMA ignore_check_constraints = 1; UPDATE command_jobs SET label = hex(zeroblob(600));")
+        let before = try shell.dump()
+        let error = #expect(throws: StoreError.self) { try Store.migrate(path: path) }
+        #expect(
+            error?.description
+                == "the database \(path) cannot be upgraded and is as it was: CHECK constraint failed: label: at most 1024 characters; mend the row that breaks this rule"
+        )
+        #expect(try shell.dump() == before)
+    }
+
+    @Test("says that a database is damaged, and how to save what can be read")
+    func damaged() throws {
+        try earlier()
+        let size = try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+        // The next page of a list, whose last pages are those of the file.
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: UInt64(size - 10 * 4_096))
+        try file.write(contentsOf: [0xFF, 0xFF, 0xFF, 0xFF])
+        try file.close()
+        let error = #expect(throws: StoreError.self) { try Store.migrate(path: path) }
+        #expect(error?.needsOperator == true)
+        #expect(error?.description.contains("is damaged") == true && error?.description.contains(".dump") == true)
+    }
+
     @Test("has whoever has the database open read the changed rules")
     func cookie() throws {
         try shell.rows(Migrations.all[0].sql + "PRAGMA user_version = \(Migrations.all[0].version);")
