@@ -150,7 +150,8 @@ extension StoreError {
         case .SQLITE_BUSY: self = .locked(path: path, by: ConnectionProbe(database: path).writer)
         case .SQLITE_READONLY: self = .noAccess(path: path, to: .write)
         case .SQLITE_FULL:
-            self = .cannotUpgrade(path: path, reason: "\(reason); an upgrade can take twice the size of the database more")
+            let advice = "an upgrade can take twice the size of the database more"
+            self = .cannotUpgrade(path: path, reason: "\(reason); \(advice)")
         case .SQLITE_CONSTRAINT:
             self = .cannotUpgrade(path: path, reason: "\(Self.bounded(reason)); mend the row that breaks this rule")
         default: self = .cannotUpgrade(path: path, reason: Self.bounded(reason))
