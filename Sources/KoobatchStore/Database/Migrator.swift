@@ -65,20 +65,21 @@ extension Migrator {
         ) == 6
     }
 
-    static func markCopy(path: String) throws -> Bool {
-        guard FileSystem.exists(path) else { return false }
+    static func markCopy(path: String) throws -> Int? {
+        guard FileSystem.exists(path) else { return nil }
         do {
             let database = try DatabaseQueue(path: path, as: .marking)
             return try database.inDatabase { db in
                 do {
                     _ = try version(db, path: path)
-                    return false
+                    return nil
                 } catch StoreError.unmarked {
+                    var lost = 0
                     try db.inTransaction(.immediate) {
-                        try mark(db, path: path)
+                        lost = try mark(db, path: path)
                         return .commit
                     }
-                    return true
+                    return lost
                 }
             }
         } catch let error as DatabaseError {
@@ -86,7 +87,8 @@ extension Migrator {
         }
     }
 
-    private static func mark(_ db: Database, path: String) throws {
+    /// Returns how many jobs have left rows and are missing themselves.
+    private static func mark(_ db: Database, path: String) throws -> Int {
         let found = try schema(of: db)
         var model: (version: Int, objects: [SchemaObject])?
         var policies: [Row] = []
@@ -113,6 +115,14 @@ extension Migrator {
                 )
             }
         }
+        let lost = try Int.fetchOne(
+            db,
+            sql: """
+                SELECT count(*)
+                  FROM (SELECT command_job_id FROM job_progress UNION SELECT command_job_id FROM chunks)
+                 WHERE command_job_id NOT IN (SELECT id FROM command_jobs)
+                """
+        )
         try db.execute(
             sql: """
                 DELETE FROM job_progress WHERE command_job_id NOT IN (SELECT id FROM command_jobs);
@@ -127,6 +137,7 @@ extension Migrator {
                 PRAGMA user_version = \(model.version);
                 """
         )
+        return lost ?? 0
     }
 
     private struct SchemaObject: Hashable {

@@ -98,9 +98,9 @@ public struct Store: Sendable {
     /// unfinished is paused by the next start, as in a backup. What a damaged page has cost is made up for as far as can be:
     /// indexes, triggers, views and error policies are created again, and rows whose parents are lost go.
     ///
-    /// - Returns: whether there was something to mark.
+    /// - Returns: how many jobs the copy lacks that have left rows, which go; `nil` where there was nothing to mark.
     /// - Throws: `StoreError.otherSchema`, or as `migrate`.
-    public static func markCopy(path: String) throws -> Bool {
+    public static func markCopy(path: String) throws -> Int? {
         try Migrator.markCopy(path: path)
     }
 

@@ -65,7 +65,13 @@ struct Run: AsyncParsableCommand {
         )
         try lock.requireFiles(ofDatabase: settings.database)
         let patience = LockPatience(database: settings.database, serviceManager: serviceManager, logger: logger)
-        _ = try await patience.waiting { try Store.migrate(path: settings.database, busyTimeout: LockPatience.step) }
+        let (from, to) = try await patience.waiting {
+            try Store.migrate(path: settings.database, busyTimeout: LockPatience.step)
+        }
+        if from != to {
+            let message: Logger.Message = from == 0 ? "Database created" : "Database upgraded"
+            logger.notice(message, metadata: [LogKeys.from: "\(from)", LogKeys.to: "\(to)"])
+        }
         let metrics = try MetricsPublisher(settings: settings.metrics, database: settings.database, logger: logger)
         let store = try await patience.waiting { try Store(path: settings.database, lock: lock) }
         for (host, route) in cloud.routes {

@@ -6,6 +6,9 @@ struct CredentialsCheck: DoctorCheck {
 
     let file: String
 
+    /// Whether the file is there and kept from this user.
+    var isOfOthers: Bool { access(file, F_OK) == 0 && access(file, R_OK) != 0 }
+
     func findings() -> [Finding] {
         guard access(file, F_OK) == 0, let facts = FileFacts(file), facts.isRegular else {
             return [
@@ -16,7 +19,7 @@ struct CredentialsCheck: DoctorCheck {
                 )
             ]
         }
-        guard access(file, R_OK) == 0 else {
+        if isOfOthers {
             let user = FileFacts.userName(geteuid())
             return [
                 .warning(

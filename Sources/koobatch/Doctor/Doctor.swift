@@ -56,8 +56,11 @@ struct Doctor: AsyncParsableCommand {
             SpoolCheck(database: database),
         ]
         if let file = settings?.secretFile {
-            checks.append(CredentialsCheck(file: file))
-            if let cloud = settings?.cloud { checks.append(EndpointCheck(cloud: cloud)) }
+            let credentials = CredentialsCheck(file: file)
+            checks.append(credentials)
+            if let cloud = settings?.cloud {
+                checks.append(EndpointCheck(cloud: cloud, isOfOthers: credentials.isOfOthers))
+            }
         }
         // What the daemon was told of its credentials counts least.
         return checks + [DaemonCheck(database: database)]

@@ -10,6 +10,8 @@ struct EndpointCheck: DoctorCheck {
     private static let tolerance = Duration.seconds(60)
 
     let cloud: KooPhoneClient.Configuration
+    /// Whether the credentials are kept from this user, who then has none to ask with.
+    let isOfOthers: Bool
 
     func findings() async -> [Finding] {
         let client = KooPhoneClient(
@@ -28,8 +30,17 @@ struct EndpointCheck: DoctorCheck {
         }
         let failure = await described(probe.failure)
         let clock = probe.date.map { Self.clock(theirs: $0, ours: now) }
-        return routes() + [failure.map { Self.finding($0) } ?? .ok(Self.name, "it answers and accepts the credentials")]
-            + [clock].compactMap(\.self)
+        return routes() + [finding(failure), clock].compactMap(\.self)
+    }
+
+    private func finding(_ failure: ServiceFailure?) -> Finding {
+        guard let failure else { return .ok(Self.name, "it answers and accepts the credentials") }
+        guard isOfOthers, failure.outcome == .unauthenticated else { return Self.finding(failure) }
+        return .warning(
+            Self.name,
+            "not asked, because this user may not read the credentials",
+            advice: "Use sudo to have it checked."
+        )
     }
 
     /// Which way requests go.
