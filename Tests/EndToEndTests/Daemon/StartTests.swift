@@ -126,6 +126,18 @@ struct StartTests {
         #expect(said.contains("install a newer koobatch"))
     }
 
+    @Test("a database of an earlier version is upgraded first, and the log says so")
+    func upgrade() throws {
+        let koobatch = try Koobatch()
+        try koobatch.sh("rm koobatch.db*")
+        try koobatch.shell.run(Migrations.all[0].sql + "PRAGMA user_version = \(Migrations.oldest);")
+        let daemon = try koobatch.start()
+        #expect(try koobatch.shell.run("PRAGMA user_version") == "\(Migrations.current)")
+        #expect(try koobatch.stop() == 0)
+        let said = #""message":"Database upgraded","from":"\#(Migrations.oldest)","to":"\#(Migrations.current)""#
+        #expect(try daemon.errors.contains(said))
+    }
+
     @Test("wrong usage ends with the usage status and says how")
     func usage() throws {
         let koobatch = try Koobatch()
