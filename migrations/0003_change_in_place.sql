@@ -69,7 +69,7 @@ UPDATE sqlite_schema AS this
   FROM (SELECT name, rootpage, sql FROM sqlite_schema WHERE type = 'table') AS other
  WHERE this.type = 'table'
    AND (this.name, other.name) IN (VALUES ('command_jobs', 'command_jobs_padded'),
-                                                   ('command_jobs_padded', 'command_jobs'));
+                                          ('command_jobs_padded', 'command_jobs'));
 
 PRAGMA writable_schema = RESET;
 

@@ -157,4 +157,12 @@ struct FindingTests {
         #expect(finding.level == level && finding.check == check)
         #expect(finding.advice?.contains(advice) == true, "\(finding)")
     }
+
+    @Test("The API was not asked by a user who may not read the secret")
+    func notAsked() {
+        let finding = EndpointCheck.finding(.init(.unauthenticated, errorCode: "c", message: "m"), isOfOthers: true)
+        #expect(finding.level == .warning && finding.check == "endpoint" && finding.message.hasPrefix("not asked"))
+        let other = EndpointCheck.finding(.init(.unknown, errorCode: "c", message: "m"), isOfOthers: true)
+        #expect(other.level == .problem)
+    }
 }

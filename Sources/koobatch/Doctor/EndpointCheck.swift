@@ -30,17 +30,10 @@ struct EndpointCheck: DoctorCheck {
         }
         let failure = await described(probe.failure)
         let clock = probe.date.map { Self.clock(theirs: $0, ours: now) }
-        return routes() + [finding(failure), clock].compactMap(\.self)
-    }
-
-    private func finding(_ failure: ServiceFailure?) -> Finding {
-        guard let failure else { return .ok(Self.name, "it answers and accepts the credentials") }
-        guard isOfOthers, failure.outcome == .unauthenticated else { return Self.finding(failure) }
-        return .warning(
-            Self.name,
-            "not asked, because this user may not read the credentials",
-            advice: "Use sudo to have it checked."
-        )
+        let finding =
+            failure.map { Self.finding($0, isOfOthers: isOfOthers) }
+            ?? .ok(Self.name, "it answers and accepts the credentials")
+        return routes() + [finding, clock].compactMap(\.self)
     }
 
     /// Which way requests go.
@@ -77,9 +70,15 @@ struct EndpointCheck: DoctorCheck {
             + " valid from \(certificate.validFrom) until \(certificate.validUntil): \(flaw)"
     }
 
-    static func finding(_ failure: ServiceFailure) -> Finding {
+    static func finding(_ failure: ServiceFailure, isOfOthers: Bool = false) -> Finding {
         let message = "\(failure.errorCode) \(failure.message)"
         switch failure.outcome {
+        case .unauthenticated where isOfOthers:
+            return .warning(
+                name,
+                "not asked, because this user may not read the credentials",
+                advice: "Use sudo to have it checked."
+            )
         case .unauthenticated:
             return .problem(
                 "credentials",

@@ -46,16 +46,8 @@ struct MigrationTests {
         arguments: Migrations.all.dropLast().map(\.version)
     )
     func upgrades(_ earlier: Int) throws {
-        for migration in Migrations.all where migration.version <= earlier {
-            try shell.rows(migration.sql + "PRAGMA user_version = \(migration.version);")
-        }
-        try shell.rows(
-            """
-            \(Stages.statements)
-            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-            INSERT INTO command_jobs (command, instance_ids) SELECT 'ls', json_group_array('phone' || i) FROM n;
-            """
-        )
+        try create(earlier)
+        try shell.rows(Stages.statements + Stages.insert(instances: 10_000))
         let tables = try shell.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name;").map { $0[0] }
         // The columns of then: a later version may have more.
         let selects = try tables.map { table in
@@ -78,17 +70,17 @@ struct MigrationTests {
         _ = try Store(path: path)
     }
 
-    /// A database of the version before this one, with a job of 10,000 instances.
+    /// Creates a database of an earlier version.
+    private func create(_ version: Int) throws {
+        for migration in Migrations.all where migration.version <= version {
+            try shell.rows(migration.sql + "PRAGMA user_version = \(migration.version);")
+        }
+    }
+
+    /// A database of the version before this one, with a large job.
     private func earlier() throws {
-        let migrations = Migrations.all.dropLast()
-        try shell.rows(
-            """
-            \(migrations.map(\.sql).joined())
-            PRAGMA user_version = \(try #require(migrations.last).version);
-            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-            INSERT INTO command_jobs (command, instance_ids, label) SELECT 'ls', json_group_array('phone' || i), 'a' FROM n;
-            """
-        )
+        try create(Migrations.current - 1)
+        try shell.rows(Stages.insert(instances: 10_000))
     }
 
     @Test("keeps columns and indexes that somebody has added")
@@ -135,7 +127,7 @@ struct MigrationTests {
 
     @Test("has whoever has the database open read the changed rules")
     func cookie() throws {
-        try shell.rows(Migrations.all[0].sql + "PRAGMA user_version = \(Migrations.all[0].version);")
+        try create(Migrations.oldest)
         let before = try shell.run("PRAGMA schema_version;")
         try Store.migrate(path: path)
         #expect(try shell.run("PRAGMA schema_version;") != before)

@@ -110,8 +110,7 @@ struct GuardTests {
         let shell = try TestDatabase.current().shell
         try shell.rows(
             """
-            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-            INSERT INTO command_jobs (command, instance_ids) SELECT 'id', json_group_array('i' || i) FROM n;
+            \(Stages.insert(instances: 10_000))
             UPDATE job_progress SET succeeded = 9999, revision = revision + 1;
             """
         )

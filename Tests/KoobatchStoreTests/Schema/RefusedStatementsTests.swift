@@ -58,12 +58,7 @@ struct RefusedStatementsTests {
     @Test("with more than a million instance ids are refused")
     func tooMany() throws {
         let shell = try TestDatabase.current().shell
-        let outcome = try shell.outcome(
-            of: """
-                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000001)
-                INSERT INTO command_jobs (command, instance_ids) SELECT 'id', json_group_array('i' || i) FROM n;
-                """
-        )
+        let outcome = try shell.outcome(of: Stages.insert(instances: 1_000_001))
         #expect(outcome.errors.contains("instance_ids: must hold 1 to 1000000 instance ids"))
     }
 }

@@ -39,6 +39,14 @@ enum Stages {
     /// A time in the past, in the form of the database.
     static let past = "'2020-01-01T00:00:00.000Z'"
 
+    /// A job of so many instances.
+    static func insert(instances: Int) -> String {
+        """
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(instances))
+        INSERT INTO command_jobs (command, instance_ids) SELECT 'id', json_group_array('phone' || i) FROM n;
+        """
+    }
+
     /// Statements that run as those of the daemon do, without triggers.
     ///
     /// The shell prints its settings, which go nowhere.
